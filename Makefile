@@ -1,0 +1,50 @@
+# Every target does its own set-up; `make` alone lists them.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test test-unit test-integration fmt check lock build clean
+
+BIN := .venv/bin
+PYTEST = $(BIN)/python -m pytest
+
+# Evaluation corpora, where they stand beside the checkout; the tests that need them skip otherwise.
+CORPORA := $(abspath $(wildcard ../shared/corpora))
+ifneq ($(CORPORA),)
+export LAKERAG_CORPORA ?= $(CORPORA)
+endif
+
+help: ## This list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Environment, packages, Delta's jars; once (PYTHON=python3.12 chooses a Python)
+	@PYTHON="$(PYTHON)" scripts/setup
+
+demo: setup ## The whole job on the documentation of installed Python packages
+	@$(BIN)/lakerag demo $(ARGS)
+
+test: setup ## Every test that CI runs (ARGS="-k name -x" goes to pytest)
+	@$(PYTEST) $(ARGS)
+
+test-unit: setup ## Tests without JVM, network or model
+	@$(PYTEST) tests/unit $(ARGS)
+
+test-integration: setup ## Tests with Spark, Delta and Milvus
+	@$(PYTEST) tests/integration $(ARGS)
+
+fmt: setup ## Format and fix what can be fixed
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+
+check: setup ## Format, lint, types, import layers
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+lock: setup ## Bring requirements.lock up to pyproject.toml (ARGS=--upgrade for newer versions)
+	@$(BIN)/python scripts/pip_settings.py $(BIN)/uv pip compile pyproject.toml --all-extras --universal \
+		--python-version 3.10 --no-header --no-annotate --quiet $(ARGS) -o requirements.lock
+
+build: setup ## Wheel and source archive in dist/
+	@$(BIN)/python -m build --no-isolation
+
+clean: ## Remove what is built or run; .venv and .lakerag stay
+	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis spark-warehouse

@@ -1,0 +1,5 @@
+"""`python -m lakerag`."""
+
+from lakerag.cli import main
+
+main()

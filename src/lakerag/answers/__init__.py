@@ -1,0 +1,1 @@
+"""Batch answers as Delta tables, and SQL over them."""

@@ -1,0 +1,1 @@
+"""Landing files become raw rows: every version of every file, with its bytes."""

@@ -1,0 +1,105 @@
+"""Bronze: brings what changed in a landing folder into the history of raw files."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import islice
+
+import pyarrow as pa
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as sf
+
+from lakerag.bronze.listing import landing_folder, list_files
+from lakerag.bronze.plan import Standing, Step, compare
+from lakerag.bronze.reading import ROWS_DDL, file_reader
+from lakerag.catalog import Catalog
+from lakerag.config import Source
+from lakerag.tables import BRONZE_FILES
+
+STEPS_PER_COMMIT = 10_000
+"""Bounds the driver's memory; a crash loses no more than this many readings."""
+
+STEPS = pa.schema(
+    [
+        ("path", pa.string()),
+        ("op", pa.string()),
+        ("known_sha256", pa.string()),
+        ("size_bytes", pa.int64()),
+        ("modified_ns", pa.int64()),
+        ("arrived_us", pa.int64()),
+    ]
+)
+
+
+def latest_versions(bronze: DataFrame, source: str) -> DataFrame:
+    """Returns the last arrival of every path of a source, sorted by path; grain and key: path."""
+    latest = sf.max_by(sf.struct("op", "content_sha256", "size_bytes", "modified_ns", "arrived_at"), "arrived_at")
+    return (
+        bronze.where(sf.col("source") == source)
+        .groupBy("path")
+        .agg(latest.alias("latest"))
+        .select("path", "latest.*")
+        .select("path", "op", "content_sha256", "size_bytes", "modified_ns", sf.unix_micros("arrived_at"))
+        .orderBy("path")
+    )
+
+
+def to_bronze(rows: DataFrame, source: str, arrival: str) -> DataFrame:
+    """Returns read files in the contract's columns."""
+    return rows.withColumns(
+        {
+            "source": sf.lit(source),
+            "arrival": sf.lit(arrival),
+            "arrived_at": sf.timestamp_micros("arrived_us"),
+        }
+    ).select(*BRONZE_FILES.names)
+
+
+def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> dict[str, int]:
+    """Appends added, modified and deleted files to bronze; writes nothing when nothing changed.
+
+    Args:
+        catalog: The lakehouse; `bronze_files` exists.
+        source: The landing folder, which driver and executors see under the same path.
+        run_id: Names the arrival.
+        now: Beginning of the run, with its time zone.
+
+    Returns:
+        Files `added`, `modified`, `deleted`, `unchanged`.
+
+    Raises:
+        SourceError: The folder is missing or cannot be listed; nothing was written.
+    """
+    root = landing_folder(source)
+    standing = latest_versions(catalog.read(BRONZE_FILES), source.name).toLocalIterator()
+    listed = list_files(root, source.ignore)
+    steps = compare(listed, (Standing(*row) for row in standing), int(now.timestamp() * 1e6))
+    seen: Counter[str] = Counter()
+    changed = _changed(steps, seen)
+    wrote = False
+    while batch := list(islice(changed, STEPS_PER_COMMIT)):
+        rows = _read(catalog.spark, batch, source, str(root))
+        if any(step.certain for step in batch) or not rows.isEmpty():
+            catalog.append(BRONZE_FILES, to_bronze(rows, source.name, run_id))
+            wrote = True
+    counts = {"added": 0, "modified": 0, "deleted": 0} | (_arrived(catalog, source.name, run_id) if wrote else {})
+    return counts | {"unchanged": seen.total() - seen["deleted"] - counts["added"] - counts["modified"]}
+
+
+def _changed(steps: Iterable[Step], seen: Counter[str]) -> Iterator[Step]:
+    """Counts the steps by what they do and yields those that do something."""
+    for step in steps:
+        seen[step.op] += 1
+        if step.op != "unchanged":
+            yield step
+
+
+def _read(spark: SparkSession, steps: list[Step], source: Source, root: str) -> DataFrame:
+    columns = {name: [getattr(step, name) for step in steps] for name in STEPS.names}
+    planned = spark.createDataFrame(pa.table(columns, schema=STEPS))
+    return planned.mapInArrow(file_reader(root, source.max_file_bytes), ROWS_DDL)
+
+
+def _arrived(catalog: Catalog, source: str, run_id: str) -> dict[str, int]:
+    arrived = catalog.read(BRONZE_FILES).where((sf.col("source") == source) & (sf.col("arrival") == run_id))
+    return {str(row["op"]): int(row["count"]) for row in arrived.groupBy("op").count().toLocalIterator()}

@@ -1,0 +1,1 @@
+"""Metrics of retrieval and answers, and the gates on them."""

@@ -1,0 +1,107 @@
+"""Documents to chunks: which documents to cut, how a cut document's rows look."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from lakerag.config import Chunking, Embedder
+from lakerag.gold.chunker import Chunker
+from lakerag.models.tokenizer import load_tokenizer
+from lakerag.tables import GOLD_CHUNKS, INDEX_FIELDS
+
+_INHERITED = ("doc_id", "source", "path", "title", "language", "metadata", "tenant", "acl_groups", "document_hash")
+_CUT = (
+    "doc_id STRING, chunk_id STRING, ordinal INT, text STRING, heading_path STRING, start_char INT, end_char INT, "
+    "token_count INT, embedded_text STRING"
+)
+
+
+def stale_documents(documents: DataFrame, chunks: DataFrame, *, recipe: str) -> DataFrame:
+    """Returns the documents whose chunks are missing, of an older content or of another recipe."""
+    cut = chunks.where(F.col("recipe") == recipe).select("doc_id", "document_hash").distinct()
+    return documents.join(cut, ["doc_id", "document_hash"], "left_anti")
+
+
+def orphaned_documents(documents: DataFrame, chunks: DataFrame) -> DataFrame:
+    """Returns the `doc_id` of chunks whose document is gone."""
+    return chunks.select("doc_id").distinct().join(documents.select("doc_id"), "doc_id", "left_anti")
+
+
+def cut_documents(documents: DataFrame, *, embedder: Embedder, chunking: Chunking) -> DataFrame:
+    """Returns the documents' chunks, one row each, with what they inherit and their `embedded_text`.
+
+    Grain: one chunk; key `chunk_id`, made of doc_id, headings, text and occurrence, so that
+    a chunk keeps its key while the document changes around it.
+    """
+    cut: Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]] = partial(
+        _cut_frames, embedder=embedder, chunking=chunking
+    )
+    pieces = documents.select("doc_id", "text").mapInPandas(cut, _CUT)
+    return pieces.join(documents.select(*_INHERITED), "doc_id").withColumn(
+        "text_hash", F.sha2(F.col("embedded_text"), 256)
+    )
+
+
+def _cut_frames(frames: Iterator[pd.DataFrame], embedder: Embedder, chunking: Chunking) -> Iterator[pd.DataFrame]:
+    chunker = Chunker(load_tokenizer(embedder.model), chunking.chunk_tokens, chunking.overlap_tokens)
+    columns = [field.split()[0] for field in _CUT.split(", ")]
+    for frame in frames:
+        for doc_id, text in zip(frame["doc_id"], frame["text"], strict=True):
+            rows = list(_rows(doc_id, text, chunker))
+            yield pd.DataFrame(rows, columns=columns)
+
+
+def _rows(doc_id: str, text: str, chunker: Chunker) -> Iterator[tuple[str, str, int, str, str, int, int, int, str]]:
+    for ordinal, chunk in enumerate(chunker.cut(text)):
+        chunk_id = chunk.key(doc_id)
+        yield (
+            doc_id,
+            chunk_id,
+            ordinal,
+            chunk.text,
+            chunk.heading_path,
+            chunk.start,
+            chunk.end,
+            chunk.token_count,
+            chunk.embedded_text,
+        )
+
+
+def changed_chunks(cut: DataFrame, standing: DataFrame, embeddings: DataFrame, *, space: str, recipe: str) -> DataFrame:
+    """Returns what a merge into gold needs: the cut chunks with their vectors, and the ones to delete.
+
+    Args:
+        cut: Chunks of the stale documents, from `cut_documents`.
+        standing: Rows of gold that belong to stale or gone documents.
+        embeddings: Vectors by `text_hash`, all of one space.
+        space: Name of that space.
+        recipe: Version of chunking and embedding.
+
+    Returns:
+        The columns of `gold_chunks` and `deleted`; one row a `chunk_id`.
+    """
+    vectors = embeddings.select("text_hash", "embedding")
+    live = (
+        cut.join(vectors, "text_hash")
+        .withColumns({"embedding_space": F.lit(space), "recipe": F.lit(recipe)})
+        .withColumn("fingerprint", fingerprint())
+        .select(*GOLD_CHUNKS.names, F.lit(False).alias("deleted"))
+    )
+    gone = standing.join(cut.select("chunk_id"), "chunk_id", "left_anti")
+    return live.unionByName(gone.select(*GOLD_CHUNKS.names, F.lit(True).alias("deleted")))
+
+
+def fingerprint() -> Column:
+    """Returns the hash over everything that the vector store holds of a row.
+
+    The vector itself is told by the text that was embedded and the space.
+    """
+    columns = [field.column for field in INDEX_FIELDS if field.name != "fingerprint"]
+    parts = [
+        F.array_sort(F.map_entries(F.col(name))).alias(name) if name == "metadata" else F.col(name)
+        for name in [*columns, "text_hash", "embedding_space"]
+    ]
+    return F.sha2(F.to_json(F.struct(*parts)), 256)

@@ -1,0 +1,31 @@
+"""Texts to vectors: every text once in every embedding space, batched on the executors."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from functools import partial
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakerag.config import Embedder
+from lakerag.models import load_embedder
+
+
+def missing_texts(cut: DataFrame, embeddings: DataFrame) -> DataFrame:
+    """Returns (text_hash, embedded_text) of the cut chunks that have no vector yet, each once."""
+    texts = cut.groupBy("text_hash").agg(F.first("embedded_text").alias("embedded_text"))
+    return texts.join(embeddings.select("text_hash"), "text_hash", "left_anti")
+
+
+def embed_texts(texts: DataFrame, *, embedder: Embedder, space: str, now: datetime) -> DataFrame:
+    """Returns the rows of `gold_embeddings` for (text_hash, embedded_text); the model is loaded once a worker."""
+    vectors = texts.mapInPandas(partial(_embed_frames, embedder=embedder), "text_hash STRING, embedding ARRAY<FLOAT>")
+    return vectors.withColumns({"embedding_space": F.lit(space), "embedded_at": F.lit(now)})
+
+
+def _embed_frames(frames: Iterator[pd.DataFrame], embedder: Embedder) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        if len(frame):
+            vectors = load_embedder(embedder).embed(frame["embedded_text"].tolist())
+            yield pd.DataFrame({"text_hash": frame["text_hash"], "embedding": list(vectors)})

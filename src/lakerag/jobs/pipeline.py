@@ -1,0 +1,148 @@
+"""The main job: a landing folder's changes through bronze, silver and gold into the vector store."""
+
+import time
+from dataclasses import asdict
+from functools import partial
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from lakerag.config import Source
+from lakerag.errors import ConfigError
+from lakerag.jobs.job import Job, Result
+
+if TYPE_CHECKING:
+    from lakerag.sync.stream import Sync
+
+STAGES = ("bronze", "silver", "gold", "sync")
+
+
+def source_of(job: Job, path: str | None, name: str | None) -> Source:
+    """Returns the configured source, with what the caller gave in place of its own.
+
+    Raises:
+        ConfigError: There is no folder to read.
+    """
+    given = {key: value for key, value in (("path", path), ("name", name)) if value is not None}
+    source = job.settings.source.model_copy(update=given)
+    if source.path is None:
+        raise ConfigError("There is no source. Give --source DIR, or set source.path in conf/.")
+    return source
+
+
+def run_pipeline(job: Job, source: Source, until: str = "sync") -> Result:
+    """Runs the stages up to `until`; each does only what is new.
+
+    Returns:
+        `files`, `documents`, `chunks`, `sync` and `seconds`, as far as it went.
+    """
+    started = time.monotonic()
+    _check_embedder(job, until)
+    result: Result = {"run_id": job.run_id}
+    steps = (
+        ("files", partial(_bronze, job, source)),
+        ("documents", partial(_silver, job, source)),
+        ("chunks", partial(_gold, job)),
+        ("sync", partial(_sync, job)),
+    )
+    for key, step in steps[: STAGES.index(until) + 1]:
+        result[key] = step()
+    result["seconds"] = {**job.seconds, "total": round(time.monotonic() - started, 3)}
+    return result
+
+
+def _check_embedder(job: Job, until: str) -> None:
+    """Refuses a mixed embedding space before anything is written."""
+    from lakerag.models import embedding_space
+    from lakerag.sync.target import check_space
+
+    if until == "sync":
+        check_space(job.store, job.settings.store.alias, embedding_space(job.settings.embedder))
+
+
+def _bronze(job: Job, source: Source) -> dict[str, int]:
+    from lakerag.bronze.ingest import ingest
+    from lakerag.tables import BRONZE_FILES
+
+    with job.stage("bronze", "reading what changed in the folder", BRONZE_FILES) as stage:
+        files = ingest(job.catalog, source, run_id=job.run_id, now=job.now)
+        stage.counts = files
+        stage.changed = any(files[op] for op in ("added", "modified", "deleted"))
+        stage.summary = f"{files['added']} added, {files['modified']} modified, {files['deleted']} deleted"
+    return {op: files[op] for op in ("added", "modified", "deleted")}
+
+
+def _silver(job: Job, source: Source) -> dict[str, int]:
+    from lakerag.silver.refine import refine
+    from lakerag.tables import SILVER_DOCUMENTS
+
+    with job.stage("silver", "parsing and cleaning documents", SILVER_DOCUMENTS) as stage:
+        documents = refine(job.catalog, source, now=job.now)
+        stage.counts = documents
+        stage.changed = any(documents[what] for what in ("upserted", "deleted", "quarantined"))
+        stage.summary = ", ".join(f"{count} {what}" for what, count in documents.items())
+    return documents
+
+
+def _gold(job: Job) -> dict[str, int]:
+    from lakerag.gold.build import build
+    from lakerag.tables import GOLD_CHUNKS
+
+    with job.stage("gold", "chunking and embedding", GOLD_CHUNKS) as stage:
+        report = build(job.catalog, job.settings.embedder, job.settings.chunking, now=job.now, progress=stage.progress)
+        counts: dict[str, int] = asdict(report)
+        stage.changed = bool(counts.pop("changed"))
+        stage.counts = counts
+        stage.summary = ", ".join(f"{count} {what}" for what, count in counts.items())
+    return counts
+
+
+def _sync(job: Job) -> Result:
+    with job.stage("sync", "bringing the vector store in step") as stage:
+        report = syncing(job).catch_up()
+        stage.counts = {"upserted": report.upserted, "deleted": report.deleted, "skipped": report.skipped}
+        stage.changed = any(stage.counts.values())
+        stage.summary = f"{report.upserted} upserted, {report.deleted} deleted in {report.collection}"
+    return asdict(report)
+
+
+def syncing(job: Job) -> "Sync":
+    """Returns the sync of the job's lakehouse and store."""
+    from lakerag.models import embedding_space
+    from lakerag.sync.stream import Sync
+
+    space, settings = embedding_space(job.settings.embedder), job.settings
+    return Sync(job.catalog, job.address, space, settings.store, settings.sync, job.run_id)
+
+
+def run_continuously(job: Job, source: Source, until: str = "sync") -> Result:
+    """Runs the stages again and again until interrupted, while the sync follows gold's change feed.
+
+    A stream that has ended is followed by a run that includes the sync, which heals a lost
+    position or says what is wrong.
+    """
+    result = run_pipeline(job, source, until)
+    stream = syncing(job).follow() if until == "sync" else None
+    try:
+        while True:
+            time.sleep(job.settings.sync.trigger_interval_s)
+            followed = stream is not None and stream.isActive
+            run_pipeline(job.again(), source, "gold" if followed else until)
+            if stream is not None and not followed:
+                stream = syncing(job).follow()
+    except KeyboardInterrupt:
+        job.console.print("stopped")
+    finally:
+        if stream is not None:
+            stream.stop()
+    return result
+
+
+def show_run(console: Console, result: Result) -> None:
+    """Prints what a run did, in one line."""
+    parts = [f"{result['files'][op]} files {op}" for op in ("added", "modified", "deleted")]
+    if "chunks" in result:
+        parts.append(f"{result['chunks']['embedded']} of {result['chunks']['total']} chunks embedded")
+    if "sync" in result:
+        parts.append(f"index: {result['sync']['upserted']} upserted, {result['sync']['deleted']} deleted")
+    console.print(f"{', '.join(parts)}; {result['seconds']['total']:.1f} s")

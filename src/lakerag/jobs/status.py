@@ -1,0 +1,78 @@
+"""`lakerag status`: what stands where, how fresh it is, and what waits."""
+
+from typing import Any
+
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table as Grid
+
+from lakerag.errors import CollectionMissingError
+from lakerag.jobs.job import Job, Result, command
+from lakerag.sync.journal import position
+from lakerag.tables import ALL_TABLES, GOLD_CHUNKS, OPS_RUNS, SILVER_QUARANTINE
+
+LAST_RUNS = 10
+
+
+def _show(console: Console, result: Result) -> None:
+    tables = Grid("table", "rows", "version", "changed at")
+    for name, table in result["tables"].items():
+        tables.add_row(name, str(table["rows"]), str(table["version"]), str(table["changed_at"]))
+    console.print(tables)
+    index, lag = result["index"], result["lag"]
+    if index["collection"] is None:
+        console.print("No index yet: `lakerag run` builds it.")
+    else:
+        console.print(f"{index['alias']} -> {index['collection']}: {index['rows']} rows, {index['embedding_space']}")
+        console.print(f"The index is {lag['versions']} versions and {lag['rows']} rows behind gold_chunks.")
+    for reason, count in result["quarantine"].items():
+        console.print(f"in quarantine: {count} {reason}")
+    for run in result["runs"]:
+        console.print(
+            f"{run['started_at']:%Y-%m-%d %H:%M:%S}  {run['stage']:<8} {run['seconds']:.1f} s  {run['counts']}"
+        )
+
+
+@command("status", _show)
+def main(job: Job) -> Result:
+    """Show tables, freshness, lag of the index, quarantine by reason, last runs."""
+    catalog = job.catalog
+    with job.step("looking at tables and index"):
+        tables = {
+            table.name: {"rows": catalog.read(table).count(), **catalog.last_change(table)} for table in ALL_TABLES
+        }
+        index = _index(job)
+        lag = _lag(job, index["collection"], tables[GOLD_CHUNKS.name])
+        refused = catalog.read(SILVER_QUARANTINE).groupBy("reason").count().orderBy("reason")
+        recent = catalog.read(OPS_RUNS).orderBy(F.desc("started_at"), F.desc("stage")).limit(LAST_RUNS)
+        return {
+            "tables": tables,
+            "index": index,
+            "lag": lag,
+            "quarantine": {row["reason"]: row["count"] for row in refused.toLocalIterator()},
+            "runs": [row.asDict() for row in recent.toLocalIterator()],
+        }
+
+
+def _index(job: Job) -> dict[str, Any]:
+    alias = job.settings.store.alias
+    try:
+        collection = job.store.resolve(alias)
+    except CollectionMissingError:
+        return {"alias": alias, "collection": None, "rows": 0, "embedding_space": None}
+    rows = job.store.count(collection.name)
+    return {"alias": alias, "collection": collection.name, "rows": rows, "embedding_space": collection.space}
+
+
+def _lag(job: Job, collection: str | None, gold: dict[str, Any]) -> dict[str, Any]:
+    """Returns how far the index is behind gold: versions, changed rows in them, seconds since the first of them."""
+    stands = None if collection is None else position(job.catalog, collection)
+    if stands is None:
+        return {"versions": gold["version"], "rows": gold["rows"], "seconds": None}
+    if stands.version >= gold["version"]:
+        return {"versions": 0, "rows": 0, "seconds": 0.0}
+    feed = job.catalog.changes(GOLD_CHUNKS, stands.version + 1)
+    waiting = feed.agg(F.countDistinct("chunk_id").alias("rows"), F.min("_commit_timestamp").alias("since")).first()
+    assert waiting is not None
+    seconds = None if waiting["since"] is None else (job.now.replace(tzinfo=None) - waiting["since"]).total_seconds()
+    return {"versions": gold["version"] - stands.version, "rows": waiting["rows"], "seconds": seconds}

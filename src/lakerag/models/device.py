@@ -1,0 +1,36 @@
+"""Which processor a torch runtime uses."""
+
+from lakerag.errors import ModelError
+
+
+def pick_device(device: str) -> str:
+    """Returns `cpu` or `cuda`; `auto` takes a GPU where there is one.
+
+    Raises:
+        ModelError: A GPU is asked for and torch sees none.
+    """
+    if device == "cpu":
+        return device
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if device == "cuda":
+        raise ModelError(
+            "Expected a GPU (device: cuda), but torch sees none on this machine. "
+            "Set device to auto or cpu, or install the driver and a CUDA build of torch."
+        )
+    return "cpu"
+
+
+def refuse_gpu(device: str, runtime: str, section: str) -> None:
+    """Checks that no GPU is asked of a runtime for the CPU.
+
+    Raises:
+        ModelError: It is.
+    """
+    if device == "cuda":
+        raise ModelError(
+            f"Expected {section}.device auto or cpu with the runtime {runtime}, which has no GPU, found cuda. "
+            f"Set {section}.runtime to torch."
+        )

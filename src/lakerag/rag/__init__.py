@@ -1,0 +1,1 @@
+"""Retrieve, prompt, answer; one MLflow model. Never imports pyspark."""

@@ -1,0 +1,1 @@
+"""Raw rows become clean documents, or quarantined ones."""

@@ -1,0 +1,90 @@
+"""Parsers by suffix: the bytes of a file become a document, or a reason why not."""
+
+import zlib
+from collections.abc import Callable, Mapping
+from pathlib import PurePosixPath
+
+from lakerag.silver.decoding import decode
+from lakerag.silver.parsers.base import Limits, Parsed, RefusedError
+from lakerag.silver.parsers.delimited import parse_csv
+from lakerag.silver.parsers.html import declared_charset, parse_html
+from lakerag.silver.parsers.json_records import parse_json, parse_jsonl
+from lakerag.silver.parsers.mail import parse_mail
+from lakerag.silver.parsers.markdown import parse_markdown, parse_mdx
+from lakerag.silver.parsers.plain import parse_plain
+from lakerag.silver.parsers.sniffing import binary_format
+
+TextParser = Callable[[str], Parsed]
+
+TEXT_PARSERS: Mapping[str, TextParser] = {
+    **dict.fromkeys((".md", ".markdown"), parse_markdown),
+    **dict.fromkeys((".html", ".htm", ".xhtml"), parse_html),
+    **dict.fromkeys(("", ".txt", ".text", ".log", ".rst", ".adoc", ".asciidoc", ".org"), parse_plain),
+    **dict.fromkeys((".csv", ".tsv"), parse_csv),
+    **dict.fromkeys((".jsonl", ".ndjson"), parse_jsonl),
+    ".json": parse_json,
+    ".mdx": parse_mdx,
+}
+"""Formats that are text once decoded; a name without a suffix is judged by its content."""
+
+BINARY_PARSERS: Mapping[str, Callable[[bytes], Parsed]] = {".eml": parse_mail}
+"""Formats that know their own encoding."""
+
+_FORMATS = {
+    ".pdf": "PDF",
+    **dict.fromkeys((".docx", ".pptx", ".xlsx", ".odt", ".epub", ".zip"), "ZIP"),
+    **dict.fromkeys((".doc", ".ppt", ".xls", ".msg"), "OLE"),
+}
+"""Suffixes whose bytes begin with a known mark."""
+
+
+def parse(path: str, content: bytes, limits: Limits) -> Parsed:
+    """Parses the bytes of one file.
+
+    Args:
+        path: Its path; the suffix of the name says what it should be.
+        content: The raw bytes.
+        limits: What it may cost.
+
+    Raises:
+        RefusedError: It cannot become a document.
+    """
+    if not content:
+        raise RefusedError("empty", "The file has no bytes.")
+    name = PurePosixPath(path)
+    suffix = name.suffix.lower()
+    if suffix == ".gz":
+        return parse(name.stem, _inflate(content, limits), limits)
+    if suffix in TEXT_PARSERS:
+        return _parse_text(TEXT_PARSERS[suffix], content)
+    if suffix in BINARY_PARSERS:
+        return BINARY_PARSERS[suffix](content)
+    expected, found = _FORMATS.get(suffix, ""), binary_format(content)
+    if expected and expected != found:
+        raise RefusedError(
+            "type_mismatch", f"Expected {expected} by the suffix {suffix}, found {found or 'other'} bytes."
+        )
+    raise RefusedError("unsupported", f"There is no parser for {suffix}.")
+
+
+def _parse_text(parser: TextParser, content: bytes) -> Parsed:
+    if found := binary_format(content):
+        raise RefusedError("binary", f"Expected text by the name, found {found}.")
+    text, flags = decode(content, declared_charset(content) if parser is parse_html else "")
+    parsed = parser(text)
+    return Parsed(parsed.text, parsed.title, parsed.metadata, (*flags, *parsed.flags))
+
+
+def _inflate(content: bytes, limits: Limits) -> bytes:
+    """Unpacks gzip within the limits; a bomb is refused before it is in memory."""
+    allowed = min(limits.inflated_bytes, max(2**20, limits.inflation_ratio * len(content)))
+    inflater = zlib.decompressobj(wbits=31)
+    try:
+        inflated = inflater.decompress(content, allowed + 1)
+    except zlib.error as error:
+        raise RefusedError("corrupt", f"Expected gzip, found damaged data ({error}).") from error
+    if len(inflated) > allowed:
+        raise RefusedError("decompression_limit", f"{len(content)} bytes expand to more than {allowed}.")
+    if not inflater.eof:
+        raise RefusedError("corrupt", "The gzip data ends too early.")
+    return inflated

@@ -1,0 +1,73 @@
+"""JSON and JSON Lines: objects as records, nested names joined by dots."""
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from lakerag.silver.parsers.base import Parsed, RefusedError
+from lakerag.silver.parsers.records import from_records
+
+TEXT_FIELDS = ("text", "content", "body")
+"""Where most objects have one of these, the first is their text, and one without it is refused."""
+
+
+def parse_json(text: str) -> Parsed:
+    """Parses one JSON value: a list of objects as records, anything else as one record."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise RefusedError("corrupt", f"Expected JSON: {error}.") from error
+    if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
+        return _from_objects(list(enumerate(value, 1)), [])
+    return from_records([_flat(value)], [])
+
+
+def parse_jsonl(text: str) -> Parsed:
+    """Parses one JSON object a line; lines that hold none are left out and named in the flags."""
+    objects: list[tuple[int, dict[str, Any]]] = []
+    refusals: list[tuple[int, str]] = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if not line.strip():
+            continue
+        try:
+            value = json.loads(line)
+        except ValueError:
+            refusals.append((number, "not JSON"))
+            continue
+        if isinstance(value, dict):
+            objects.append((number, value))
+        else:
+            refusals.append((number, "not an object"))
+    return _from_objects(objects, refusals)
+
+
+def _from_objects(objects: list[tuple[int, dict[str, Any]]], refusals: list[tuple[int, str]]) -> Parsed:
+    field = next((name for name in TEXT_FIELDS if 2 * sum(name in item for _, item in objects) > len(objects)), None)
+    good = [(number, item) for number, item in objects if field is None or _is_text(item.get(field))]
+    bad = [(number, f"no text in {field!r}") for number, item in objects if field and not _is_text(item.get(field))]
+    return from_records([_flat(item) for _, item in good], sorted(refusals + bad))
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())
+
+
+def _flat(value: Any) -> dict[str, str]:
+    fields: dict[str, list[str]] = {}
+    for name, scalar in _scalars(value):
+        fields.setdefault(name, []).append(scalar)
+    return {name: ", ".join(scalars) for name, scalars in fields.items()}
+
+
+def _scalars(value: Any) -> Iterator[tuple[str, str]]:
+    """Yields (dotted name, text) of every scalar in order, with a stack of its own."""
+    stack: list[tuple[str, Any]] = [("", value)]
+    while stack:
+        name, item = stack.pop()
+        if isinstance(item, Mapping):
+            below = [(f"{name}.{key}" if name else key, child) for key, child in item.items()]
+            stack.extend(reversed(below))
+        elif isinstance(item, list):
+            stack.extend((name, child) for child in reversed(item))
+        elif item is not None:
+            yield name or "value", item if isinstance(item, str) else json.dumps(item)

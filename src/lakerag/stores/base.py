@@ -1,0 +1,122 @@
+"""The VectorStore port: what sync writes through and retrieval reads through."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from lakerag.records import Access, Passage, Vectors
+from lakerag.stores.filters import Condition
+
+Row = Mapping[str, Any]
+"""The fields of `tables.INDEX_FIELDS` by name, and `embedding` as a (dimension,) float32 array or list."""
+
+
+BATCH_BYTES = 16 * 2**20
+"""Of one upsert request: Milvus takes 64 MB a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAddress:
+    """Where a store is and how to talk to it; picklable, without the secret itself."""
+
+    uri: str
+    token: str | None = None
+    """A secret's reference (`config.SecretReference`), read where the connection is made."""
+    timeout_s: float = 30.0
+    consistency: str = "Bounded"
+    """Of searches and scans; counts are always Strong."""
+    batch_bytes: int = BATCH_BYTES
+    """Size of one upsert request."""
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """A collection as it stands in the store."""
+
+    name: str
+    space: str
+    """Name of the embedding space that its vectors belong to."""
+    dimension: int
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One search; rights are part of it, never optional."""
+
+    text: str
+    """The question, for keyword search."""
+    access: Access
+    top_k: int
+    mode: str = "vector"
+    """`vector`, `keyword` or `hybrid` (reciprocal rank fusion)."""
+    condition: Condition | None = None
+
+
+class VectorStore(Protocol):
+    """A store of keyed rows with vectors; every write is idempotent.
+
+    Every method raises `StoreUnavailableError` when the store does not answer, and
+    `CollectionMissingError` for a name that is not there.
+    """
+
+    def create(self, collection: Collection) -> None:
+        """Creates the collection with the fields of the contract; an equal one is left alone.
+
+        Raises:
+            MixedSpacesError: One of that name holds another space or dimension.
+        """
+
+    def drop(self, name: str) -> None:
+        """Removes a collection; one that is not there is no error."""
+
+    def collections(self) -> list[Collection]:
+        """Returns the collections that lakerag made, by name."""
+
+    def point(self, alias: str, name: str) -> None:
+        """Points the alias at a collection, atomically."""
+
+    def resolve(self, alias: str) -> Collection:
+        """Returns the collection behind an alias (or of that very name)."""
+
+    def upsert(self, name: str, rows: Sequence[Row]) -> int:
+        """Writes rows by `chunk_id`, each the last one of its key; returns how many.
+
+        Requests are split by size; a crash between them leaves the first ones written,
+        and the same call again gives the whole result. Over-long titles and headings are
+        shortened with an ellipsis, every other over-long text is refused.
+
+        Raises:
+            RowRefusedError: NaN, over-long text, duplicate keys, a missing field; nothing is written.
+            DimensionMismatchError: A vector of another length; nothing is written.
+        """
+
+    def delete(self, name: str, chunk_ids: Sequence[str]) -> int:
+        """Removes rows; ids that are not there are no error. Returns how many ids were asked for."""
+
+    def count(self, name: str) -> int:
+        """Returns the live rows, counted exactly."""
+
+    def search(self, name: str, vectors: Vectors, queries: Sequence[Query]) -> list[list[Passage]]:
+        """Returns the passages of every query, best first; higher scores are better.
+
+        Args:
+            name: Alias or collection.
+            vectors: (len(queries), dimension); ignored by keyword queries.
+            queries: Rights and conditions are applied inside the store.
+
+        Raises:
+            UsageError: A mode that the store lacks, a top_k out of range, rights that are no texts.
+            DimensionMismatchError: Vectors of another length than the collection's.
+        """
+
+    def scan(self, name: str, fields: Sequence[str], batch_rows: int = 1000) -> Iterator[list[dict[str, Any]]]:
+        """Yields every live row's fields in batches, in no order, in bounded memory.
+
+        Args:
+            name: Alias or collection.
+            fields: Names of `tables.INDEX_FIELDS`, or `embedding` ((dimension,) float32).
+            batch_rows: Rows of one request; small fields allow 10,000.
+        """
+
+    def close(self) -> None:
+        """Releases connections."""

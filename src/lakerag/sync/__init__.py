@@ -1,0 +1,1 @@
+"""Gold's change data feed keeps a vector collection in step."""

@@ -1,0 +1,143 @@
+"""Writes planned changes to the vector store, on the executors."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import pandas as pd
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+
+from lakerag.errors import DimensionMismatchError, RowRefusedError, TransientError
+from lakerag.stores import Collection, StoreAddress, VectorStore, connect
+from lakerag.stores.rows import refusals
+from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR
+
+MAX_REFUSED = 1000
+"""Rows of one Arrow batch (10,000 rows at most) that may go to quarantine; more of them mean a fault in gold."""
+
+_ATTEMPTS = 5
+_LONGEST_PAUSE_S = 10.0
+
+_DONE = "op STRING, rows BIGINT, first_version BIGINT, last_version BIGINT, chunk_id STRING, reason STRING"
+_FIELDS = [*(field.name for field in INDEX_FIELDS), INDEX_VECTOR]
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A row that no store can hold."""
+
+    chunk_id: str
+    reason: str
+    version: int
+    """Of gold, that brought it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What the store has acknowledged, in rows, and the versions of gold that it came from."""
+
+    upserted: int
+    deleted: int
+    skipped: int
+    refused: list[Refusal]
+    first_version: int | None
+    last_version: int | None
+
+    def at(self, version: int) -> "Applied":
+        """Returns the same rows as the content of one version, which may have brought none."""
+        return replace(self, first_version=version, last_version=version)
+
+
+def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Collection, partitions: int) -> Applied:
+    """Brings changes into the collection.
+
+    Every key is in one partition, and upserts and deletes are idempotent, so that a task
+    may run twice. A document's new chunks are written before its old ones are removed.
+    Rows count when the store has acknowledged them. A row that the store refuses is left
+    out, and what it held of that key is removed, since it is no longer true.
+
+    Args:
+        changes: From `plan.net_changes` or `compare.differences`: one row a key.
+        address: Where the executors reach the store.
+        collection: Target, not the alias.
+        partitions: Writers at a time.
+
+    Raises:
+        RowRefusedError: So many rows are refused that gold itself must be wrong.
+        StoreUnavailableError: The store did not answer, tried several times.
+    """
+    write = partial(_write_frames, address=address, collection=collection)
+    ordered = changes.repartition(partitions, "doc_id").sortWithinPartitions(F.col("op") == "delete")
+    done = ordered.mapInPandas(write, _DONE).collect()
+    rows = {op: sum(row["rows"] for row in done if row["op"] == op) for op in ("upsert", "delete", "same")}
+    return Applied(
+        upserted=rows["upsert"],
+        deleted=rows["delete"],
+        skipped=rows["same"],
+        refused=[Refusal(row["chunk_id"], row["reason"], row["last_version"]) for row in done if row["op"] == "refuse"],
+        first_version=min((row["first_version"] for row in done), default=None),
+        last_version=max((row["last_version"] for row in done), default=None),
+    )
+
+
+def _write_frames(
+    frames: Iterator[pd.DataFrame], address: StoreAddress, collection: Collection
+) -> Iterator[pd.DataFrame]:
+    for frame in frames:
+        store = connect(address)
+        refused = _upsert(store, collection, frame[frame["op"] == "upsert"])
+        deletes = frame[frame["op"] == "delete"]
+        if len(deletes):
+            _patiently(store.delete, collection.name, deletes[INDEX_KEY].tolist())
+        yield _summary(frame, refused)
+
+
+def _upsert(store: VectorStore, collection: Collection, frame: pd.DataFrame) -> dict[str, str]:
+    """Writes rows and returns why some of them could not be, by key."""
+    rows: list[dict[str, Any]] = frame[_FIELDS].to_dict("records")  # type: ignore[assignment]
+    if not rows:
+        return {}
+    try:
+        _patiently(store.upsert, collection.name, rows)
+        return {}
+    except (RowRefusedError, DimensionMismatchError):  # nothing was written
+        reasons = refusals(rows, collection.dimension)
+    if len(reasons) > MAX_REFUSED:
+        raise RowRefusedError(
+            f"{len(reasons)} of {len(rows)} rows cannot be stored in {collection.name}; the first reason is: "
+            f"{next(iter(reasons.values()))}. So many point to a fault in gold_chunks or in the embedder: "
+            "nothing of them was written or removed. Mend it and run again.",
+            refused=len(reasons),
+        )
+    _patiently(store.upsert, collection.name, [row for place, row in enumerate(rows) if place not in reasons])
+    refused = {rows[place][INDEX_KEY]: reason for place, reason in reasons.items()}
+    _patiently(store.delete, collection.name, list(refused))
+    return refused
+
+
+def _summary(frame: pd.DataFrame, refused: dict[str, str]) -> pd.DataFrame:
+    """Returns one row for every op with its number of keys, and one for every refused key."""
+    poison = frame[INDEX_KEY].isin(list(refused))
+    counted = (
+        frame[~poison]
+        .groupby("op")
+        .agg(rows=("op", "size"), first_version=("first_version", "min"), last_version=("last_version", "max"))
+    )
+    rows = [(*row, None, None) for row in counted.itertuples(name=None)]
+    named = frame.loc[poison, [INDEX_KEY, "first_version", "last_version"]].itertuples(index=False, name=None)
+    rows += [("refuse", 1, first, last, key, refused[key]) for key, first, last in named]
+    return pd.DataFrame(rows, columns=["op", "rows", "first_version", "last_version", "chunk_id", "reason"])
+
+
+def _patiently(write: Callable[..., int], *args: Any) -> None:
+    """Writes, again after growing random pauses where the store does not answer."""
+    attempts = Retrying(
+        retry=retry_if_exception_type(TransientError),
+        stop=stop_after_attempt(_ATTEMPTS),
+        wait=wait_random_exponential(multiplier=0.2, max=_LONGEST_PAUSE_S),
+        reraise=True,
+    )
+    attempts(write, *args)

@@ -1,0 +1,68 @@
+"""Gold's change feed as a stream, and what it says when changes that were not read are no longer there."""
+
+import re
+
+from pyspark.sql import DataFrame
+
+from lakerag import errors
+from lakerag.catalog import Catalog
+from lakerag.errors import LakeragError, PositionLostError
+from lakerag.tables import GOLD_CHUNKS
+
+_LOST = (
+    "DELTA_CHANGE_DATA_FEED_INCOMPATIBLE_DATA_SCHEMA",
+    "DELTA_CHANGE_DATA_FEED_INCOMPATIBLE_SCHEMA_CHANGE",
+    "DELTA_LOG_FILE_NOT_FOUND",
+    "DELTA_LOG_FILE_NOT_FOUND_FOR_STREAMING_SOURCE",
+    "DELTA_MISSING_CHANGE_DATA",
+    "DELTA_SCHEMA_CHANGED_WITH_STARTING_OPTIONS",
+    "DELTA_SCHEMA_CHANGED_WITH_VERSION",
+    "DELTA_STREAMING_CANNOT_CONTINUE_PROCESSING_POST_SCHEMA_EVOLUTION",
+    "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE",
+    "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE_USE_SCHEMA_LOG",
+    "DELTA_UNSUPPORTED_SCHEMA_DURING_READ",
+    "DELTA_VERSIONS_NOT_CONTIGUOUS",
+    "DELTA_VERSION_NOT_FOUND",
+    "DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE",
+    "FAILED_READ_FILE.FILE_NOT_EXIST",
+)
+"""Delta's and Spark's error conditions that mean: the feed cannot be read on from the last position."""
+
+_LENIENT = "spark.sql.files.ignoreMissingFiles"
+
+
+def open_feed(catalog: Catalog, *, max_files: int, first_version: int | None) -> DataFrame:
+    """Returns the stream of gold's changes.
+
+    Args:
+        catalog: Where gold stands.
+        max_files: Files of one micro-batch; a commit of updates arrives whole all the same.
+        first_version: Where a stream without a checkpoint begins; none: with the snapshot
+            as inserts. A stream with one goes on from there.
+    """
+    # Where a cluster passes over missing files, changes would be lost as if they had never been made.
+    if str(catalog.spark.conf.get(_LENIENT, "false")).lower() == "true":
+        catalog.spark.conf.set(_LENIENT, "false")
+    reader = catalog.spark.readStream.format("delta").option("readChangeFeed", "true")
+    if first_version is not None:
+        reader = reader.option("startingVersion", first_version)
+    return reader.option("maxFilesPerTrigger", max_files).table(catalog.ref(GOLD_CHUNKS))
+
+
+def failure(message: str) -> LakeragError | None:
+    """Returns what a failed stream's message means to lakerag; none where it is nobody's of ours.
+
+    An error that a writer raised in a worker has crossed two processes as text.
+    """
+    conditions = set(re.findall(r"\[([A-Z][A-Z0-9_.]+)\]", message))
+    if lost := sorted(conditions.intersection(_LOST)):
+        return PositionLostError(
+            f"The change feed of {GOLD_CHUNKS.name} cannot be read on from the last synced version ({lost[0]}).",
+            condition=lost[0],
+        )
+    raised = re.findall(r"lakerag\.errors\.(\w+): (.+)", message)
+    if not raised:
+        return None
+    name, said = raised[-1]
+    error: type[LakeragError] = getattr(errors, name)
+    return error(said)

@@ -1,0 +1,115 @@
+"""Reads and writes `ops_sync`: where a collection stands, and what was done to it."""
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any
+
+from pyspark.sql import functions as F
+
+from lakerag.catalog import Catalog
+from lakerag.stores import Collection
+from lakerag.sync.apply import Applied
+from lakerag.tables import OPS_SYNC, SYNC_QUARANTINE
+
+NO_BATCH = -1
+"""`batch_id` of what no micro-batch did."""
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Up to where a collection holds gold."""
+
+    table_id: str
+    """Delta's id of the gold_chunks that it was read from."""
+    version: int
+    """Last version of gold whose changes are in it."""
+    kind: str
+    """Of the step that brought it there."""
+    healed_by: str | None
+    """The run that last compared it with a snapshot; its checkpoint begins after that."""
+    healed_at: int | None
+    """Version of that snapshot."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that a sync does to a collection."""
+
+    run_id: str
+    collection: Collection
+    table_id: str
+    kind: str
+    """`stream`, `pass` (versions without rows for the index) or `heal`."""
+    batch_id: int = NO_BATCH
+    stream: str | None = None
+    """Names the stream whose batch it is: it is recorded once, however often it runs."""
+    note: str | None = None
+    started: float = field(default_factory=time.monotonic)
+
+
+def position(catalog: Catalog, collection: str) -> Position | None:
+    """Returns where the collection stands; none before anything was written to it."""
+    heal = F.col("kind") == "heal"
+    steps = catalog.read(OPS_SYNC).where(F.col("collection") == collection)
+    last = steps.agg(
+        F.max_by(F.struct("table_id", "to_version", "kind"), F.struct("applied_at", "to_version")).alias("last"),
+        F.max_by(F.struct("run_id", "to_version"), F.when(heal, F.col("applied_at"))).alias("heal"),
+    ).first()
+    if last is None or last["last"] is None:
+        return None
+    return Position(
+        table_id=last["last"]["table_id"],
+        version=last["last"]["to_version"],
+        kind=last["last"]["kind"] or "stream",
+        healed_by=last["heal"] and last["heal"]["run_id"],
+        healed_at=last["heal"] and last["heal"]["to_version"],
+    )
+
+
+def record(catalog: Catalog, step: Step, applied: Applied) -> None:
+    """Writes down what the store has acknowledged, refused rows first."""
+    now = datetime.now(timezone.utc)
+    options = {} if step.stream is None else {"txnAppId": step.stream, "txnVersion": str(step.batch_id)}
+    if applied.refused:
+        refused = [
+            (step.run_id, step.collection.name, row.chunk_id, row.reason, row.version, now) for row in applied.refused
+        ]
+        catalog.append(SYNC_QUARANTINE, catalog.spark.createDataFrame(refused, SYNC_QUARANTINE.schema), **options)
+    row = {
+        "run_id": step.run_id,
+        "batch_id": step.batch_id,
+        "collection": step.collection.name,
+        "table_id": step.table_id,
+        "embedding_space": step.collection.space,
+        "from_version": applied.first_version,
+        "to_version": applied.last_version,
+        "upserted": applied.upserted,
+        "deleted": applied.deleted,
+        "skipped": applied.skipped,
+        "seconds": time.monotonic() - step.started,
+        "applied_at": now,
+        "refused": len(applied.refused),
+        "kind": step.kind,
+        "note": step.note,
+    }
+    ordered = [tuple(row[name] for name in OPS_SYNC.names)]
+    catalog.append(OPS_SYNC, catalog.spark.createDataFrame(ordered, OPS_SYNC.schema), **options)
+
+
+def totals(catalog: Catalog, run_id: str, collection: str) -> dict[str, Any]:
+    """Returns the rows that a run wrote (`upserted`, `deleted`, `skipped`, `refused`) and its range of versions."""
+    mine = (F.col("run_id") == run_id) & (F.col("collection") == collection)
+    counts = ("upserted", "deleted", "skipped", "refused")
+    summed = (
+        catalog.read(OPS_SYNC)
+        .where(mine)
+        .agg(
+            *(F.coalesce(F.sum(name), F.lit(0)).alias(name) for name in counts),
+            F.min("from_version").alias("from_version"),
+            F.max("to_version").alias("to_version"),
+        )
+        .first()
+    )
+    assert summed is not None
+    return dict(summed.asDict())

@@ -1,0 +1,199 @@
+"""One writer an alias: a lease in a Delta table, taken by compare-and-swap, that ends by itself."""
+
+import os
+import platform
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
+from pyspark.sql import Row
+from pyspark.sql import functions as F
+
+from lakerag.catalog import Catalog, literal
+from lakerag.errors import TransientError
+from lakerag.tables import OPS_LEASES
+
+_CONFLICT = "DELTA_CONCURRENT"
+"""Begins Delta's conditions for a commit that another one was faster than."""
+_ATTEMPTS = 3
+"""To take a lease that is free, while other aliases' rows change beside it."""
+
+
+@dataclass
+class Lease:
+    """The right to write to what an alias serves, for `seconds`, renewed by a thread as long as it is held.
+
+    A holder that dies without a word is followed by another when its time is over, or at
+    once where it ran on this machine and its process is gone.
+
+    Args:
+        catalog: Where `ops_leases` stands.
+        name: The alias.
+        holder: The run.
+        seconds: How long it lasts without a renewal.
+    """
+
+    catalog: Catalog
+    name: str
+    holder: str
+    seconds: float
+    _renewed: float = field(default=0.0, init=False)
+    _stop: threading.Event = field(default_factory=threading.Event, init=False)
+    _renewing: threading.Thread | None = field(default=None, init=False)
+
+    def __enter__(self) -> "Lease":
+        self.acquire()
+        self.keep()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._stop.set()
+        if self._renewing is not None:
+            self._renewing.join()
+        self.release()
+
+    def acquire(self) -> None:
+        """Takes the lease.
+
+        Raises:
+            TransientError: Another process has it; the message says which.
+        """
+        found = None
+        for _ in range(_ATTEMPTS):
+            found = self._row()
+            if found is not None and not _is_free(found):
+                break
+            started = time.monotonic()
+            if self._swap(found):
+                self._renewed = started
+                return
+        raise self._taken(found)
+
+    def keep(self, alive: Callable[[], bool] = lambda: True, on_loss: Callable[[], object] = lambda: None) -> None:
+        """Renews the lease in a thread until it is left, and gives it back then.
+
+        Args:
+            alive: Says whether the holder is still at work.
+            on_loss: Called once when the lease was lost.
+        """
+        self._renewing = threading.Thread(target=self._keep, args=(alive, on_loss), daemon=True)
+        self._renewing.start()
+
+    def release(self) -> None:
+        """Gives the lease back, if it still is this holder's."""
+        self._update("holder = ''", self._mine())
+
+    def check(self) -> None:
+        """Refuses to go on when the lease has become another's.
+
+        One that is overdue, on a busy machine, but that nobody took is simply renewed.
+
+        Raises:
+            TransientError: It could not be renewed in time.
+        """
+        if self._is_overdue() and not self._renew():
+            raise TransientError(
+                f"The lease on {self.name!r} could not be renewed within {self.seconds:.0f} s, and another "
+                "process took it. This one stops; the next run goes on from where it stands.",
+                name=self.name,
+            )
+
+    def _keep(self, alive: Callable[[], bool], on_loss: Callable[[], object]) -> None:
+        while not self._stop.wait(self.seconds / 3) and alive():
+            if not self._renew() and self._is_overdue():
+                on_loss()
+                return
+        if not self._stop.is_set():  # the holder has come to its end by itself
+            self.release()
+
+    def _renew(self) -> bool:
+        started = time.monotonic()
+        if not self._update(f"expires_at = {_from_now(self.seconds)}", self._mine()):
+            return False
+        self._renewed = started
+        return True
+
+    def _is_overdue(self) -> bool:
+        return time.monotonic() - self._renewed > self.seconds
+
+    def _row(self) -> Row | None:
+        rows = self.catalog.read(OPS_LEASES).where(F.col("name") == self.name)
+        # As a number: what a timestamp becomes in Python depends on the machine's time zone.
+        return rows.select("holder", "machine", "process", F.unix_micros("expires_at").alias("expires_us")).first()
+
+    def _swap(self, found: Row | None) -> bool:
+        """Writes the row if it still is what was found; says whether that was so."""
+        row = {
+            "holder": literal(self.holder),
+            "machine": literal(_machine()),
+            "process": str(os.getpid()),
+            "expires_at": _from_now(self.seconds),
+        }
+        if found is not None:
+            same = f"holder = {literal(found['holder'])} AND expires_at = timestamp_micros({found['expires_us']})"
+            return self._update(", ".join(f"{name} = {value}" for name, value in row.items()), same)
+        named = ", ".join(f"{value} AS {name}" for name, value in {"name": literal(self.name), **row}.items())
+        return self._execute(
+            f"MERGE INTO {self.catalog.ref(OPS_LEASES)} t USING (SELECT {named}) s ON t.name = s.name "
+            "WHEN NOT MATCHED THEN INSERT *"
+        )
+
+    def _mine(self) -> str:
+        return f"holder = {literal(self.holder)}"
+
+    def _update(self, change: str, where: str) -> bool:
+        row = f"name = {literal(self.name)} AND {where}"
+        return self._execute(f"UPDATE {self.catalog.ref(OPS_LEASES)} SET {change} WHERE {row}")  # noqa: S608
+
+    def _execute(self, statement: str) -> bool:
+        """Runs a commit of one row; says whether it was made."""
+        try:
+            done = self.catalog.spark.sql(statement).first()
+        except (PySparkException, Py4JJavaError) as error:  # Delta's conflicts come unconverted
+            if _CONFLICT in str(error):
+                return False
+            raise
+        return done is not None and done["num_affected_rows"] == 1
+
+    def _taken(self, row: Row | None) -> TransientError:
+        by = "another process" if row is None else f"run {row['holder']} (process {row['process']} on {row['machine']})"
+        moment = None if row is None else datetime.fromtimestamp(row["expires_us"] / 1e6, timezone.utc)
+        until = "" if moment is None else f" until {moment:%Y-%m-%d %H:%M:%S} UTC unless it renews it"
+        return TransientError(
+            f"{self.name!r} is being written by {by}, which holds its lease{until}. One process at a time writes "
+            "to a collection: this one leaves; wait for the other, or stop it.",
+            name=self.name,
+        )
+
+
+def _is_free(row: Row) -> bool:
+    """Says whether a lease can be taken over: given back, over, or its process here is gone."""
+    over = row["expires_us"] < time.time() * 1e6
+    return row["holder"] == "" or over or _is_dead(row["machine"], row["process"])
+
+
+def _is_dead(machine: str, process: int) -> bool:
+    if machine != _machine() or os.name != "posix":
+        return False
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
+
+
+def _machine() -> str:
+    """Returns a name that two processes share only if they see each other's process ids."""
+    namespace = Path("/proc/self/ns/pid")
+    return f"{platform.node()} {namespace.readlink()}" if namespace.exists() else platform.node()
+
+
+def _from_now(seconds: float) -> str:
+    return f"timestamp_micros({int((time.time() + seconds) * 1e6)})"

@@ -1,0 +1,43 @@
+"""A range of gold's change feed as one decision per key: upsert, delete or nothing."""
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR
+
+
+def net_changes(changes: DataFrame) -> DataFrame:
+    """Returns what a range of the change feed did to every key, taken together.
+
+    A micro-batch brings versions in any order, and several of one key. The last word on a
+    key is its highest `_commit_version`; within a version an insert or postimage stands
+    above a delete or preimage, and a key that is seen only as a preimage was renamed away.
+    A key whose first word says that it held what its last word says did not change
+    (overwrite, restore, an update of columns that are not indexed).
+
+    Args:
+        changes: Rows of `gold_chunks` with `_change_type` and `_commit_version`.
+
+    Returns:
+        The index fields by their own names, the vector, `op` (upsert, delete or same), and
+        the `first_version` and `last_version` that touched the key; one row a `chunk_id`.
+    """
+    lives = F.col("_change_type").isin("insert", "update_postimage")
+    # The fingerprint settles ties between equal keys within a commit, always the same way.
+    order = F.struct("_commit_version", lives, "fingerprint")
+    fields = [F.col(field.column).alias(field.name) for field in INDEX_FIELDS]
+    words = changes.groupBy(F.col(INDEX_KEY).alias("_key")).agg(
+        F.min_by(F.struct(lives.alias("lives"), "fingerprint"), order).alias("first"),
+        F.max_by(F.struct(*fields, INDEX_VECTOR, lives.alias("lives")), order).alias("last"),
+        F.min("_commit_version").alias("first_version"),
+        F.max("_commit_version").alias("last_version"),
+    )
+    unchanged = ~F.col("first.lives") & (F.col("first.fingerprint") == F.col("last.fingerprint"))
+    op = F.when(~F.col("last.lives"), "delete").when(unchanged, "same").otherwise("upsert")
+    names = [field.name for field in INDEX_FIELDS]
+    return words.select(
+        *(F.col(f"last.{name}").alias(name) for name in [*names, INDEX_VECTOR]),
+        op.alias("op"),
+        "first_version",
+        "last_version",
+    )

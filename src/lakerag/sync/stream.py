@@ -1,0 +1,221 @@
+"""Gold's change feed into the vector store, micro-batch by micro-batch."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame
+from pyspark.sql.streaming.query import StreamingQuery
+
+from lakerag import config
+from lakerag.catalog import Catalog
+from lakerag.errors import PositionLostError
+from lakerag.models.base import EmbeddingSpace
+from lakerag.stores import StoreAddress, connect
+from lakerag.sync.apply import Applied, write_changes
+from lakerag.sync.compare import DIFFERENCES, Reconciled, differences, reconciled, tally
+from lakerag.sync.feed import failure, open_feed
+from lakerag.sync.journal import Step, position, record, totals
+from lakerag.sync.lease import Lease
+from lakerag.sync.plan import net_changes
+from lakerag.sync.target import Target, check_space, find_target
+from lakerag.tables import GOLD_CHUNKS
+
+_LOOK_S = 5
+"""Between two looks at the lease while a stream runs."""
+
+
+@dataclass(frozen=True, slots=True)
+class SyncReport:
+    """What one sync did, in rows of the collection and versions of gold_chunks."""
+
+    collection: str
+    upserted: int = 0
+    deleted: int = 0
+    skipped: int = 0
+    refused: int = 0
+    """Rows that no store can hold; they stand in `sync_quarantine`."""
+    from_version: int | None = None
+    to_version: int | None = None
+    rebuilt: bool = False
+    """Whether a new collection was filled from gold's snapshot."""
+    healed: str = ""
+    """Why the collection had to be compared with gold's snapshot; empty where its stream went on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sync:
+    """Gold on one side, an alias of the vector store on the other.
+
+    Args:
+        catalog: Where gold stands.
+        address: Where driver and executors reach the store.
+        space: Embedding space of gold.
+        place: The alias.
+        settings: Checkpoint and batch sizes.
+        run_id: Joins `ops_sync` to `ops_runs`.
+    """
+
+    catalog: Catalog
+    address: StoreAddress
+    space: EmbeddingSpace
+    place: config.Store
+    settings: config.Sync
+    run_id: str
+
+    def catch_up(self) -> SyncReport:
+        """Applies what gold has that the collection has not, and returns when it is in step.
+
+        Where the change feed cannot be read on from the last position, the collection is
+        compared with gold's snapshot and the difference moved.
+
+        Raises:
+            MixedSpacesError: The alias' collection is of another embedding space.
+            StoreUnavailableError: The store does not answer; the next run goes on from here.
+            PositionLostError: Gold changes in such a way that even the healed position was lost.
+        """
+        target = self._target()
+        if self._in_step(target):
+            return self._report(target)
+        with self._lease() as lease:
+            if position(self.catalog, target.collection.name) != target.stands:
+                target = self._target()  # another process was at work until now
+            healed = target.lost
+            if not healed:
+                try:
+                    self._drain(target, lease)
+                except PositionLostError as error:
+                    healed = str(error)
+            if healed:
+                self._heal(target, healed, lease)
+                self._drain(self._target(), lease)
+            if not target.serving:
+                connect(self.address).point(self.place.alias, target.collection.name)
+        return self._report(target, healed)
+
+    def follow(self) -> StreamingQuery:
+        """Starts a stream that applies gold's changes as they come, until it is stopped; catch up first.
+
+        Raises:
+            TransientError: Another process writes to the collection.
+        """
+        lease = self._lease()
+        lease.acquire()
+        with ExitStack() as undo:
+            undo.callback(lease.release)
+            query = self._start(self._target(), {"processingTime": f"{self.settings.trigger_interval_s} seconds"})
+            undo.pop_all()
+        lease.keep(alive=lambda: query.isActive, on_loss=query.stop)
+        return query
+
+    def reconcile(self, *, repair: bool) -> Reconciled:
+        """Compares the alias' collection with gold's snapshot.
+
+        Args:
+            repair: Move the difference; the stream goes on after that snapshot.
+
+        Raises:
+            CollectionMissingError: There is no index yet.
+            MixedSpacesError: The alias' collection is of another embedding space.
+        """
+        connect(self.address).resolve(self.place.alias)
+        target = self._target()
+        version = self.catalog.version(GOLD_CHUNKS)
+        kinds = tally(self._differences(target, version), target.collection.dimension)
+        repaired = 0
+        if repair and any(kinds[kind].rows for kind in DIFFERENCES):
+            with self._lease() as lease:
+                applied = self._heal(self._target(), "reconcile --repair", lease)
+            repaired = applied.upserted + applied.deleted
+        return reconciled(target.collection.name, version, kinds, repaired)
+
+    def _target(self) -> Target:
+        store = connect(self.address)
+        check_space(store, self.place.alias, self.space)
+        return find_target(self.catalog, store, self.space, self.place, self.settings)
+
+    def _lease(self) -> Lease:
+        return Lease(self.catalog, self.place.alias, self.run_id, self.settings.lease_s)
+
+    def _in_step(self, target: Target) -> bool:
+        if target.lost or not target.serving or target.synced_version is None:
+            return False
+        return target.synced_version >= self.catalog.version(GOLD_CHUNKS)
+
+    def _drain(self, target: Target, lease: Lease) -> None:
+        """Reads the feed to its end; nothing is started where nothing is new."""
+        latest = self.catalog.version(GOLD_CHUNKS)
+        if target.synced_version is not None and target.synced_version >= latest:
+            return
+        try:
+            query = self._start(target, {"availableNow": True})
+            try:
+                while not query.awaitTermination(_LOOK_S):
+                    lease.check()
+            finally:
+                query.stop()
+        except PySparkException as error:
+            if (meant := failure(str(error))) is None:
+                raise
+            raise meant from error
+        stands = position(self.catalog, target.collection.name)
+        if stands is None or stands.version < latest:
+            # The last versions had no rows for the index (an optimisation): they need not be looked at again.
+            record(self.catalog, self._step(target, "pass"), Applied(0, 0, 0, [], latest, latest))
+
+    def _heal(self, target: Target, reason: str, lease: Lease) -> Applied:
+        """Moves the difference between gold's snapshot and the collection; streams go on after that snapshot."""
+        step = self._step(replace(target, table_id=self.catalog.table_id(GOLD_CHUNKS)), "heal", reason)
+        version = self.catalog.version(GOLD_CHUNKS)
+        applied = write_changes(
+            self._differences(target, version),
+            address=self.address,
+            collection=target.collection,
+            partitions=self.settings.partitions,
+        )
+        lease.check()
+        record(self.catalog, step, applied.at(version))
+        return applied
+
+    def _differences(self, target: Target, version: int) -> DataFrame:
+        gold = self.catalog.read(GOLD_CHUNKS, version)
+        return differences(gold, version=version, address=self.address, collection=target.collection)
+
+    def _step(self, target: Target, kind: str, note: str | None = None) -> Step:
+        return Step(self.run_id, target.collection, target.table_id, kind, note=note)
+
+    def _start(self, target: Target, trigger: dict[str, Any]) -> StreamingQuery:
+        feed = open_feed(
+            self.catalog, max_files=self.settings.max_files_per_trigger, first_version=target.first_version
+        )
+        apply = batch_writer(self.catalog.place, target, self.address, self.settings.partitions, self.run_id)
+        writer = feed.writeStream.foreachBatch(apply).option("checkpointLocation", target.checkpoint)
+        return writer.trigger(**trigger).start()
+
+    def _report(self, target: Target, healed: str = "") -> SyncReport:
+        done = totals(self.catalog, self.run_id, target.collection.name)
+        if done["to_version"] is None:
+            done |= {"from_version": target.synced_version, "to_version": target.synced_version}
+        return SyncReport(target.collection.name, **done, rebuilt=not target.serving, healed=healed)
+
+
+def batch_writer(
+    place: config.Lakehouse, target: Target, address: StoreAddress, partitions: int, run_id: str
+) -> Callable[[DataFrame, int], None]:
+    """Returns the function that applies one micro-batch and then records it in `ops_sync`.
+
+    A batch that fails runs again with the same id and rows: the writes are idempotent, and
+    the record is made once.
+    """
+
+    def apply(batch: DataFrame, batch_id: int) -> None:
+        step = Step(run_id, target.collection, target.table_id, "stream", batch_id=batch_id, stream=target.checkpoint)
+        applied = write_changes(
+            net_changes(batch), address=address, collection=target.collection, partitions=partitions
+        )
+        if applied.last_version is not None:
+            record(Catalog(batch.sparkSession, place), step, applied)
+
+    return apply

@@ -1,0 +1,136 @@
+"""Which collection gold is synced into, and from where its stream goes on."""
+
+import hashlib
+import itertools
+import re
+from dataclasses import dataclass
+
+from pyspark.errors import AnalysisException
+
+from lakerag.catalog import Catalog
+from lakerag.config import Store, Sync
+from lakerag.errors import CollectionMissingError, MixedSpacesError
+from lakerag.models.base import EmbeddingSpace
+from lakerag.stores import Collection, VectorStore
+from lakerag.sync.journal import Position, position
+from lakerag.tables import GOLD_CHUNKS
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A collection and where its sync stands."""
+
+    collection: Collection
+    table_id: str
+    """Delta's id of the gold_chunks that it is filled from."""
+    checkpoint: str
+    first_version: int | None
+    """Version of gold that a new checkpoint begins with; none: the snapshot."""
+    stands: Position | None
+    """Up to where it holds gold; none before the first batch."""
+    serving: bool
+    """Whether the alias points at it already."""
+    lost: str = ""
+    """Why its stream cannot go on from there; empty when it can."""
+
+    @property
+    def synced_version(self) -> int | None:
+        return None if self.stands is None else self.stands.version
+
+
+def check_space(store: VectorStore, alias: str, space: EmbeddingSpace) -> None:
+    """Refuses an embedder that the alias' collection was not filled by; no collection is fine.
+
+    Raises:
+        MixedSpacesError: The spaces differ; nothing was touched.
+    """
+    standing = _behind(store, alias)
+    if standing is not None and standing.space != space.name:
+        raise MixedSpacesError(
+            f"The collection behind {alias!r} holds vectors of {standing.space} ({standing.dimension} dimensions), "
+            f"the configured embedder makes {space.name} ({space.dimension}). Set embedder.model back, "
+            "or start with another store.alias.",
+            expected=standing.space,
+            found=space.name,
+        )
+
+
+def find_target(catalog: Catalog, store: VectorStore, space: EmbeddingSpace, place: Store, sync: Sync) -> Target:
+    """Returns the collection to sync into, created where there is none.
+
+    That is the one behind the alias, or else one whose first fill was interrupted. Where
+    its stream cannot go on, `lost` says why: it is healed in place. A collection that is
+    gone gets a successor, which is filled from gold's snapshot.
+    """
+    serving = _behind(store, place.alias)
+    collection = serving or _unfinished(store, space, place.alias) or _successor(catalog, store, space, place, sync)
+    stands = position(catalog, collection.name)
+    checkpoint = f"{sync.checkpoint}/{collection.name}"
+    if stands is not None and stands.healed_by is not None:
+        checkpoint = f"{checkpoint}/{stands.healed_by}"
+    begun = _exists(catalog, checkpoint)
+    table_id = catalog.table_id(GOLD_CHUNKS)
+    if stands is None:
+        lost = "" if begun or store.count(collection.name) == 0 else "nothing says where it stands"
+    else:
+        lost = _lost(catalog, stands, table_id, begun=begun)
+    return Target(
+        collection=collection,
+        table_id=table_id,
+        checkpoint=checkpoint,
+        first_version=None if stands is None or stands.healed_at is None else stands.healed_at + 1,
+        stands=stands,
+        serving=serving is not None,
+        lost=lost,
+    )
+
+
+def _lost(catalog: Catalog, stands: Position, table_id: str, *, begun: bool) -> str:
+    """Returns why a stream cannot go on from a position, as far as that can be told beforehand."""
+    if stands.table_id != table_id:
+        return "gold_chunks was created anew"
+    latest = catalog.version(GOLD_CHUNKS)
+    if stands.version > latest:
+        return f"gold_chunks went back to version {latest}, the collection holds version {stands.version}"
+    if not begun and stands.kind != "heal":
+        return "its checkpoint is gone"
+    waiting = latest - stands.version
+    if waiting:
+        history = catalog.spark.sql(f"DESCRIBE HISTORY {catalog.ref(GOLD_CHUNKS)} LIMIT {waiting}")
+        kept = history.count()
+        if kept < waiting:
+            return f"the log of {waiting - kept} of {waiting} versions since {stands.version} was cleaned up"
+    return ""
+
+
+def _successor(catalog: Catalog, store: VectorStore, space: EmbeddingSpace, place: Store, sync: Sync) -> Collection:
+    """Creates the next collection: under a name that was never filled, so that nothing of it is believed."""
+    digest = hashlib.sha256(space.name.encode()).hexdigest()[:8]
+    names = (f"{place.alias}_{digest}_{generation}" for generation in itertools.count(1))
+    unused = (name for name in names if position(catalog, name) is None)
+    name = next(name for name in unused if not _exists(catalog, f"{sync.checkpoint}/{name}"))
+    collection = Collection(name, space.name, space.dimension)
+    store.create(collection)
+    return collection
+
+
+def _unfinished(store: VectorStore, space: EmbeddingSpace, alias: str) -> Collection | None:
+    pattern = re.compile(rf"{re.escape(alias)}_[0-9a-f]{{8}}_\d+")
+    mine = (collection for collection in store.collections() if pattern.fullmatch(collection.name))
+    return next((collection for collection in mine if collection.space == space.name), None)
+
+
+def _exists(catalog: Catalog, checkpoint: str) -> bool:
+    """Says whether a stream has written its checkpoint there, on any file system that Spark reads."""
+    try:
+        catalog.spark.read.text(f"{checkpoint}/metadata").isEmpty()
+    except AnalysisException:
+        return False
+    return True
+
+
+def _behind(store: VectorStore, alias: str) -> Collection | None:
+    try:
+        return store.resolve(alias)
+    except CollectionMissingError:
+        return None

@@ -1,0 +1,67 @@
+"""One Spark session for all tests that ask for it, one fresh lakehouse a test."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from lakerag import config
+from lakerag.catalog import Catalog
+from lakerag.session import open_session
+from lakerag.tables import ALL_TABLES
+
+
+@pytest.fixture(scope="session")
+def embedder() -> config.Embedder:
+    """The local embedder; its export is shared by all runs of a user."""
+    return config.load("local", environ={}).embedder
+
+
+@pytest.fixture(scope="session")
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """The local session of conf/local.yml, in less memory."""
+    settings = config.load("local", environ={}).spark
+    smaller = settings.model_copy(update={"conf": {**settings.conf, "spark.driver.memory": "1g"}})
+    session = open_session(smaller, tmp_path_factory.mktemp("logs") / "spark.log")
+    yield session
+    session.stop()
+
+
+@pytest.fixture(scope="session")
+def empty_warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with every table of the contract, empty; copying it is cheaper than creating them."""
+    root = tmp_path_factory.mktemp("empty")
+    place = Catalog(spark, config.Lakehouse(root=str(root)))
+    place.ensure()
+    _forget(place)
+    return root
+
+
+@pytest.fixture
+def catalog(spark: SparkSession, empty_warehouse: Path, tmp_path: Path) -> Iterator[Catalog]:
+    """A lakehouse of its own with every table, empty."""
+    root = tmp_path / "warehouse"
+    shutil.copytree(empty_warehouse, root)
+    place = Catalog(spark, config.Lakehouse(root=str(root)))
+    for table in ALL_TABLES:
+        spark.sql(f"CREATE TABLE {place.ref(table)} USING delta LOCATION '{root}/{table.name}'")
+    yield place
+    _forget(place)
+
+
+@pytest.fixture(scope="session")
+def corpora() -> Path:
+    """The evaluation corpora, which are no part of the project."""
+    root = Path(os.environ.get("LAKERAG_CORPORA", ""))
+    if "LAKERAG_CORPORA" not in os.environ or not root.is_dir():
+        pytest.skip("LAKERAG_CORPORA names no folder of evaluation corpora")
+    return root
+
+
+def _forget(place: Catalog) -> None:
+    """Drops the tables from the session's catalog; their files stay."""
+    for table in ALL_TABLES:
+        place.spark.sql(f"DROP TABLE IF EXISTS {place.ref(table)}")

@@ -1,0 +1,42 @@
+import pytest
+from py4j.protocol import Py4JJavaError
+from pyspark.sql import functions as F
+
+from lakerag.catalog import Catalog
+from lakerag.tables import ALL_TABLES, BRONZE_FILES, GOLD_CHUNKS, QUESTIONS
+
+
+def test_tables_stand_as_their_contracts_say(catalog):
+    for table in ALL_TABLES:
+        detail = catalog.spark.sql(f"DESCRIBE DETAIL {catalog.ref(table)}").first()
+        found = catalog.read(table).schema
+        assert found.names == table.names
+        assert {field.name: field.metadata["comment"] for field in found} == {c.name: c.comment for c in table.columns}
+        assert {field.name for field in found if not field.nullable} == {c.name for c in table.columns if c.required}
+        assert tuple(detail["clusteringColumns"]) == table.cluster_by
+        assert {
+            name.removeprefix("delta.constraints.") for name in detail["properties"] if "constraints" in name
+        } == set(table.constraints)
+    feed = catalog.spark.sql(f"DESCRIBE DETAIL {catalog.ref(GOLD_CHUNKS)}").first()["properties"]
+    assert feed["delta.enableChangeDataFeed"] == "true"
+
+
+def test_rows_that_break_a_constraint_are_refused_and_nothing_is_written(catalog):
+    row = ("q", "  ", "", [], 5, "", None)
+    rows = catalog.spark.createDataFrame([row], QUESTIONS.schema).withColumn("asked_at", F.current_timestamp())
+    with pytest.raises(Py4JJavaError, match="has_question"):
+        catalog.append(QUESTIONS, rows)
+    assert catalog.version(QUESTIONS) == 0
+
+
+def test_a_later_session_finds_the_tables_and_creates_no_version(catalog):
+    for table in (BRONZE_FILES, QUESTIONS):
+        catalog.spark.sql(f"DROP TABLE {catalog.ref(table)}")  # forgets the table; the files stay
+    Catalog(catalog.spark, catalog.place).ensure()
+    assert [catalog.version(table) for table in (BRONZE_FILES, QUESTIONS)] == [0, 0]
+
+
+def test_appending_no_rows_counts_none(catalog):
+    rows = catalog.spark.createDataFrame([("q", "why?", "", [], 5, "")], QUESTIONS.schema.rsplit(",", 1)[0])
+    assert catalog.append(QUESTIONS, rows.withColumn("asked_at", F.current_timestamp())) == 1
+    assert catalog.append(QUESTIONS, catalog.read(QUESTIONS).where("false")) == 0

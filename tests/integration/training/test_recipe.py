@@ -1,0 +1,92 @@
+"""The whole recipe, step by step, on texts of its own making."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from transformers import T5ForConditionalGeneration
+
+from lakerag.errors import ModelError
+from lakerag.models.t5_grounded import layout, load_grounded_t5
+from training import evaluate, export, pretrain, selftrain, tasks, tokenizer, transplant, tune, writer
+from training.config import Recipe
+from training.corpus import is_held_out, read_lines
+
+STEPS = (tokenizer, selftrain, transplant, pretrain, writer, tasks, tune, evaluate, export)
+
+
+@pytest.fixture(scope="module")
+def trained(recipe: Recipe) -> Recipe:
+    for step in STEPS:
+        step.main(recipe)
+    return recipe
+
+
+def test_the_exported_folder_loads_into_a_plain_t5_that_writes(trained: Recipe) -> None:
+    model, words = load_grounded_t5(trained.export)
+    prompt = words(layout.render("How long is the Arda?", ["The Arda is 100 km long."]), return_tensors="pt").input_ids
+
+    written = model.generate(input_ids=prompt, max_new_tokens=4, do_sample=False)
+
+    assert isinstance(model, T5ForConditionalGeneration)
+    assert written.shape[0] == 1
+
+
+def test_packed_weights_give_nearly_the_trained_probabilities(trained: Recipe) -> None:
+    assert export.largest_difference(trained) < 0.01
+
+
+def test_folder_without_weights_is_refused_with_the_file_named(trained: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("{}")
+
+    with pytest.raises(ModelError, match=r"found no model\.int8\.safetensors, tokenizer\.json"):
+        load_grounded_t5(tmp_path)
+
+
+def test_every_mark_of_the_layout_is_one_token_and_survives_decoding(trained: Recipe) -> None:
+    words = tokenizer.load(trained)
+
+    ids = words.encode("<p2> 324 m", add_special_tokens=False).ids
+
+    assert ids[0] == words.token_to_id("<p2>")
+    assert words.decode(ids, skip_special_tokens=True) == "<p2> 324 m"
+
+
+def test_a_second_start_of_a_finished_step_changes_nothing(trained: Recipe) -> None:
+    before = (trained.work / "tune.npz").stat().st_mtime_ns
+
+    tasks.main(trained)
+
+    assert (trained.work / "tune.npz").stat().st_mtime_ns == before
+
+
+def test_tuning_inputs_hold_no_word_of_a_held_out_document(trained: Recipe) -> None:
+    rows = list(read_lines(trained.texts / "docs.jsonl.xz"))
+    held_out = [row for row in rows if is_held_out(row["source"], row["path"], trained.held_out)]
+    lengths = {row["text"].split("It is ")[1].split(" ")[0] for row in held_out}
+    words = tokenizer.load(trained)
+    arrays = np.load(trained.work / "tune.npz")
+
+    texts = " ".join(words.decode(row.tolist()) for n in tasks.LENGTHS for row in arrays[f"inputs_{n}"])
+
+    assert held_out
+    assert not [length for length in lengths if f"It is {length} km" in texts]
+
+
+def test_report_scores_documents_and_search_questions(trained: Recipe) -> None:
+    report = json.loads((trained.work / "report.json").read_text())
+
+    assert report["documents, always answering"]["false_refusals"] == 0
+    assert {"documents, calibrated", "search, calibrated"} < set(report)
+
+
+def test_same_seed_trains_the_same_weights(trained: Recipe, tmp_path: Path) -> None:
+    first = torch.load(trained.work / "encoder.pt", weights_only=True)
+    (trained.work / "encoder.pt").unlink()
+
+    transplant.main(trained)
+
+    again = torch.load(trained.work / "encoder.pt", weights_only=True)
+    assert all(torch.equal(first[name], again[name]) for name in first)

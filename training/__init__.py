@@ -1,0 +1,1 @@
+"""The recipe that trains lakerag's own small T5: one module a step, one command a step."""

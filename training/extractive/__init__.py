@@ -1,0 +1,1 @@
+"""Fits the extractive generator: the table of word rarities, then the scorer."""

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from html import escape
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, distribution
 from itertools import chain, islice, zip_longest
 from pathlib import Path
 
@@ -44,18 +44,19 @@ class Page:
 class Module:
     """An installed module whose docstrings become pages; it is read, never imported."""
 
-    package: str
+    distribution: str
     file: str
+    """Below the folder that packages are installed in."""
     folder: str
     suffix: str
 
 
 MODULES = (
-    Module("pyspark", "sql/functions/builtin.py", "spark/functions", ".md"),
-    Module("pyspark", "sql/dataframe.py", "spark/dataframe", ".html"),
-    Module("delta", "tables.py", "delta", ".md"),
-    Module("pymilvus", "milvus_client/milvus_client.py", "milvus", ".txt"),
-    Module("mlflow", "tracking/fluent.py", "mlflow", ".html"),
+    Module("pyspark", "pyspark/sql/functions/builtin.py", "spark/functions", ".md"),
+    Module("pyspark", "pyspark/sql/dataframe.py", "spark/dataframe", ".html"),
+    Module("delta-spark", "delta/tables.py", "delta", ".md"),
+    Module("pymilvus", "pymilvus/milvus_client/milvus_client.py", "milvus", ".txt"),
+    Module("mlflow", "mlflow/tracking/fluent.py", "mlflow", ".html"),
 )
 
 ADDED = Page(
@@ -135,10 +136,12 @@ def _since(docstring: str) -> tuple[int, ...]:
 
 
 def _installed_file(module: Module) -> Path | None:
-    spec = find_spec(module.package)
-    folders = spec.submodule_search_locations if spec else None
-    file = Path(folders[0], module.file) if folders else None
-    return file if file is not None and file.is_file() else None
+    # Not by the import system: a Spark session puts jars before the installed packages.
+    try:
+        file = Path(str(distribution(module.distribution).locate_file(module.file)))
+    except PackageNotFoundError:
+        return None
+    return file if file.is_file() else None
 
 
 def _docstrings(nodes: Iterable[ast.stmt], within: str = "") -> Iterator[tuple[str, str]]:

@@ -123,13 +123,13 @@ def _first_example(blocks: list[str]) -> list[str]:
 
 
 def _items(lines: list[str]) -> Iterator[tuple[str, str]]:
-    """Yields every unindented line with the indented ones below it joined."""
+    """Yields every unindented line with the indented ones below it joined; directives are left out."""
     head, below = "", list[str]()
     for line in [*lines, "end"]:
         if line.startswith(" ") or not line.strip():
             below.append(line)
             continue
-        if head:
+        if head and not _DIRECTIVE.match(head):
             yield head, " ".join(" ".join(_blocks(dedent("\n".join(below)).splitlines())).split())
         head, below = line.strip(), []
 

@@ -8,6 +8,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tenacity import Retrying, retry_if_exception_message
 
 from lakerag.errors import TransientError
 from lakerag.sync.lease import Lease
@@ -20,8 +21,11 @@ def holders(catalog):
 
 
 def rewrite(catalog, **values):
+    """Changes every row, again where a renewal was faster."""
     changes = ", ".join(f"{name} = {value}" for name, value in values.items())
-    catalog.spark.sql(f"UPDATE {catalog.ref(OPS_LEASES)} SET {changes}")
+    for attempt in Retrying(retry=retry_if_exception_message(match="(?s).*DELTA_CONCURRENT"), reraise=True):
+        with attempt:
+            catalog.spark.sql(f"UPDATE {catalog.ref(OPS_LEASES)} SET {changes}")
 
 
 def test_a_lease_is_held_by_one_and_outlives_nobody(catalog, address, tmp_path):

@@ -32,6 +32,16 @@ def test_every_source_has_a_share_of_a_small_corpus(tmp_path: Path) -> None:
     assert folders == {"python", "spark/functions", "spark/dataframe", "delta", "milvus", "mlflow"}
 
 
+def test_jars_and_folders_before_the_installed_packages_do_not_hide_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "path" / "delta").mkdir(parents=True)
+    (tmp_path / "path" / "delta" / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(tmp_path / "path"))
+    write_corpus(tmp_path / "corpus", 12)
+    assert "delta" in {Path(name).parent.as_posix() for name in read(tmp_path / "corpus")}
+
+
 def test_the_same_packages_give_the_same_files(tmp_path: Path) -> None:
     write_corpus(tmp_path / "a", 30)
     write_corpus(tmp_path / "b", 30)

@@ -21,6 +21,7 @@ def test_numpydoc_becomes_sections_with_lists() -> None:
     -------
     :class:`~pyspark.sql.Column`
         The sum.
+    .. versionadded:: 1.5.0
 
     See Also
     --------

@@ -18,6 +18,8 @@ COMMANDS = {
     "serve": "Serve the registered model over HTTP.",
     "status": "Show tables, freshness, lag, quarantine, last runs.",
     "reconcile": "Compare the index with gold, by key and content; repair it.",
+    "rebuild": "Build the index anew beside the one that serves, for another embedder, and switch.",
+    "rollback": "Go back to the index before the last rebuild.",
     "doctor": "Check this machine.",
 }
 """Name and one-line help of every command; `lakerag.jobs.NAME.main` is the command."""

@@ -4,7 +4,7 @@ Names, types, keys and properties stand here and nowhere else. Stages end in a `
 of a contract's columns; `catalog.py` creates the tables, `stores/` the collection.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,6 +157,13 @@ GOLD_CHUNKS = Table(
     cluster_by=("doc_id",),
     constraints={"span": "end_char > start_char", "has_text": "length(text) > 0"},
     properties=_CHANGE_FEED,
+)
+
+GOLD_STAGED = replace(
+    GOLD_CHUNKS,
+    name="gold_chunks_staged",
+    comment="gold_chunks as they will be once a rebuild has switched to another embedder; empty between rebuilds",
+    properties={},
 )
 
 OPS_RUNS = Table(

@@ -19,7 +19,7 @@ from lakerag.gold.chunker import VERSION, Chunker
 from lakerag.gold.chunks import changed_chunks, cut_documents, orphaned_documents, stale_documents
 from lakerag.gold.embeddings import embed_texts, missing_texts
 from lakerag.models import embedding_space, load_embedder
-from lakerag.tables import GOLD_CHUNKS, GOLD_EMBEDDINGS, SILVER_DOCUMENTS
+from lakerag.tables import GOLD_CHUNKS, GOLD_EMBEDDINGS, SILVER_DOCUMENTS, Table
 
 DOCUMENTS_PER_COMMIT = 5_000
 """Documents cut and embedded between two commits: what a crash costs at most."""
@@ -51,16 +51,25 @@ def build(
     *,
     now: datetime,
     progress: Progress | None = None,
+    table: Table = GOLD_CHUNKS,
 ) -> GoldReport:
     """Cuts what is stale, embeds what is new, merges, deletes what is gone.
+
+    Args:
+        catalog: Where the tables stand.
+        embedder: Makes the vectors.
+        chunking: How documents are cut.
+        now: When the run began.
+        progress: Told how far it is.
+        table: Written to: gold, or gold as it will be (`GOLD_STAGED`).
 
     Raises:
         ConfigError: Chunks would be longer than the embedder reads.
         ModelError: The embedder cannot be loaded.
     """
     space = embedding_space(embedder).name
-    stage = _Stage(catalog, embedder, chunking, now, space, recipe(chunking, space))
-    documents, chunks = catalog.read(SILVER_DOCUMENTS), catalog.read(GOLD_CHUNKS)
+    stage = _Stage(catalog, table, embedder, chunking, now, space, recipe(chunking, space))
+    documents, chunks = catalog.read(SILVER_DOCUMENTS), catalog.read(table)
     stale = stale_documents(documents, chunks, recipe=stage.recipe)
     work = stale.agg(F.count("doc_id").alias("documents"), F.sum(F.length("text")).alias("chars")).first()
     assert work is not None
@@ -76,7 +85,7 @@ def build(
             progress(number * work["documents"] // slices, work["documents"], "documents")
         new, removed = stage.run_slice(number, slices, tasks)
         embedded, deleted = embedded + new, deleted + removed
-    total = catalog.read(GOLD_CHUNKS).count()
+    total = catalog.read(table).count()
     return GoldReport(total, embedded, max(total - embedded, 0), deleted, slices > 0)
 
 
@@ -89,6 +98,7 @@ def recipe(chunking: Chunking, space: str) -> str:
 @dataclass(frozen=True, slots=True)
 class _Stage:
     catalog: Catalog
+    table: Table
     embedder: Embedder
     chunking: Chunking
     now: datetime
@@ -99,14 +109,14 @@ class _Stage:
         """Brings one slice of the documents into gold; returns texts embedded and chunks deleted."""
         mine = F.pmod(F.xxhash64("doc_id"), F.lit(slices)) == number
         documents = self.catalog.read(SILVER_DOCUMENTS).where(mine)
-        chunks = self.catalog.read(GOLD_CHUNKS).where(mine)
+        chunks = self.catalog.read(self.table).where(mine)
         stale = stale_documents(documents, chunks, recipe=self.recipe)
         cut = cut_documents(stale, embedder=self.embedder, chunking=self.chunking)
         embedded = self._embed(cut, tasks)
         touched = stale.select("doc_id").union(orphaned_documents(documents, chunks))
         standing = chunks.join(touched, "doc_id", "left_semi")
         changes = changed_chunks(cut, standing, self._vectors(), space=self.space, recipe=self.recipe)
-        return embedded, self.catalog.merge(GOLD_CHUNKS, changes, GUARD)["deleted"]
+        return embedded, self.catalog.merge(self.table, changes, GUARD)["deleted"]
 
     def _vectors(self) -> DataFrame:
         return self.catalog.read(GOLD_EMBEDDINGS).where(F.col("embedding_space") == self.space)

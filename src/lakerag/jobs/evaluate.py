@@ -124,7 +124,7 @@ def _open(job: Job) -> "tuple[VectorStore, RagPipeline]":
 
     with job.step("opening models and index"):
         store = job.closing.enter_context(open_store(job.settings.store))
-        return store, build_pipeline(job.settings, store)
+        return store, build_pipeline(job.active, store)
 
 
 def _measure(

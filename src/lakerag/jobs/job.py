@@ -77,8 +77,16 @@ class Job:
 
         return connect(self.address)
 
+    @cached_property
+    def active(self) -> config.Settings:
+        """The settings with the embedder of the index as it stands."""
+        from lakerag.jobs.active import active_settings
+
+        return active_settings(self.settings, self.store)
+
     def again(self) -> "Job":
         """Starts another run in the same session and store."""
+        self.__dict__.pop("active", None)
         self.run_id, self.now, self.seconds = uuid.uuid4().hex, datetime.now(timezone.utc), {}
         return self
 
@@ -86,7 +94,7 @@ class Job:
     def worker_settings(self) -> config.Settings:
         """The settings for Spark's workers: they reach a local store through this process's server."""
         reached = self.settings.store.model_copy(update={"kind": "milvus", "uri": self.address.uri})
-        return self.settings.model_copy(update={"store": reached})
+        return self.active.model_copy(update={"store": reached})
 
     @contextmanager
     def step(self, what: str) -> Iterator[Callable[[str], None]]:

@@ -24,7 +24,7 @@ def package_model(job: Job, promotion: bool) -> Result:
     from lakerag.rag.packaging import check_answers, package, promote
 
     with job.step("packaging the model"):
-        packaged = package(job.settings)
+        packaged = package(job.active)
     metrics: dict[str, float] = {}
     if promotion:
         job.address  # noqa: B018 - the packaged model looks for the running store

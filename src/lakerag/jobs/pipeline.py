@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from lakerag.config import Source
+from lakerag.config import Settings, Source
 from lakerag.errors import ConfigError
+from lakerag.jobs.active import described
 from lakerag.jobs.job import Job, Result
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def _check_embedder(job: Job, until: str) -> None:
     from lakerag.sync.target import check_space
 
     if until == "sync":
-        check_space(job.store, job.settings.store.alias, embedding_space(job.settings.embedder))
+        check_space(job.store, job.settings.store.alias, embedding_space(job.active.embedder))
 
 
 def _bronze(job: Job, source: Source) -> dict[str, int]:
@@ -89,7 +90,8 @@ def _gold(job: Job) -> dict[str, int]:
     from lakerag.tables import GOLD_CHUNKS
 
     with job.stage("gold", "chunking and embedding", GOLD_CHUNKS) as stage:
-        report = build(job.catalog, job.settings.embedder, job.settings.chunking, now=job.now, progress=stage.progress)
+        embedder, chunking = job.active.embedder, job.active.chunking
+        report = build(job.catalog, embedder, chunking, now=job.now, progress=stage.progress)
         counts: dict[str, int] = asdict(report)
         stage.changed = bool(counts.pop("changed"))
         stage.counts = counts
@@ -106,13 +108,19 @@ def _sync(job: Job) -> Result:
     return asdict(report)
 
 
-def syncing(job: Job) -> "Sync":
-    """Returns the sync of the job's lakehouse and store."""
+def syncing(job: Job, settings: Settings | None = None) -> "Sync":
+    """Returns the sync of the job's lakehouse and store.
+
+    Args:
+        job: Where everything is.
+        settings: Hold the embedder; by default that of the index.
+    """
     from lakerag.models import embedding_space
     from lakerag.sync.stream import Sync
 
-    space, settings = embedding_space(job.settings.embedder), job.settings
-    return Sync(job.catalog, job.address, space, settings.store, settings.sync, job.run_id)
+    settings = settings or job.active
+    space, told = embedding_space(settings.embedder), described(settings.embedder)
+    return Sync(job.catalog, job.address, space, settings.store, settings.sync, job.run_id, told)
 
 
 def run_continuously(job: Job, source: Source, until: str = "sync") -> Result:

@@ -49,5 +49,5 @@ def opened(job: Job) -> Iterator["RagPipeline"]:
 
     with ExitStack() as stack:
         with job.step("opening models and index"):
-            pipeline = stack.enter_context(open_pipeline(job.settings))
+            pipeline = stack.enter_context(open_pipeline(job.active))
         yield pipeline

@@ -11,6 +11,7 @@ from lakerag.models.base import Embedder
 from lakerag.records import Passage, Question, Vectors
 from lakerag.stores.base import Collection, Query, VectorStore
 from lakerag.stores.filters import parse
+from lakerag.stores.generations import former
 
 REFRESH_S = 1.0
 """Age at which the collection behind the alias is looked up again."""
@@ -31,7 +32,8 @@ class Retriever:
 
     Searches go to the collection that the alias pointed at when it was last checked, never to
     the alias itself: a question is only ever compared with vectors of the embedder's own space,
-    even while the alias moves. A move is noticed within `REFRESH_S`.
+    even while the alias moves. A move is noticed within `REFRESH_S`; after one to another space
+    they go to the collection that is kept for the way back.
 
     Args:
         embedder: Must be the one that the collection was filled with.
@@ -129,6 +131,10 @@ class Retriever:
                 f"There is no index behind the alias {self._alias!r}. Run `lakerag run` to build it.",
                 alias=self._alias,
             ) from error
+        if collection.space != self._embedder.space.name:
+            # A process that was started before a rebuild answers on from what is kept, until it is replaced.
+            kept = former(self._store, self._alias)
+            collection = kept if kept is not None and kept.space == self._embedder.space.name else collection
         self._check_space(collection)
         self._checked_at = now
         return collection

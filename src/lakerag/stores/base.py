@@ -1,7 +1,7 @@
 """The VectorStore port: what sync writes through and retrieval reads through."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from lakerag.records import Access, Passage, Vectors
@@ -37,6 +37,8 @@ class Collection:
     space: str
     """Name of the embedding space that its vectors belong to."""
     dimension: int
+    embedder: str = field(default="", compare=False)
+    """Settings that load the space's embedder, as a JSON object; empty where nobody said."""
 
 
 @dataclass(frozen=True, slots=True)

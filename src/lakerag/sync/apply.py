@@ -71,12 +71,22 @@ def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Coll
     """
     write = partial(_write_frames, address=address, collection=collection)
     ordered = changes.repartition(partitions, "doc_id").sortWithinPartitions(F.col("op") == "delete")
-    done = ordered.mapInPandas(write, _DONE).collect()
-    rows = {op: sum(row["rows"] for row in done if row["op"] == op) for op in ("upsert", "delete", "same")}
+    # The driver sees one row for every op and one for every refused key, however much was written.
+    summed = (
+        ordered.mapInPandas(write, _DONE)
+        .groupBy("op", "chunk_id", "reason")
+        .agg(
+            F.sum("rows").alias("rows"),
+            F.min("first_version").alias("first_version"),
+            F.max("last_version").alias("last_version"),
+        )
+    )
+    done = summed.collect()
+    rows = {row["op"]: row["rows"] for row in done if row["op"] != "refuse"}
     return Applied(
-        upserted=rows["upsert"],
-        deleted=rows["delete"],
-        skipped=rows["same"],
+        upserted=rows.get("upsert", 0),
+        deleted=rows.get("delete", 0),
+        skipped=rows.get("same", 0),
         refused=[Refusal(row["chunk_id"], row["reason"], row["last_version"]) for row in done if row["op"] == "refuse"],
         first_version=min((row["first_version"] for row in done), default=None),
         last_version=max((row["last_version"] for row in done), default=None),

@@ -21,7 +21,7 @@ from lakerag.tables import OPS_LEASES
 _CONFLICT = "DELTA_CONCURRENT"
 """Begins Delta's conditions for a commit that another one was faster than."""
 _ATTEMPTS = 3
-"""To take a lease that is free, while other aliases' rows change beside it."""
+"""To take or renew a lease, while other aliases' rows change beside it."""
 
 
 @dataclass
@@ -112,11 +112,17 @@ class Lease:
             self.release()
 
     def _renew(self) -> bool:
-        started = time.monotonic()
-        if not self._update(f"expires_at = {_from_now(self.seconds)}", self._mine()):
-            return False
-        self._renewed = started
-        return True
+        """Makes the lease last longer; says whether it still is this holder's."""
+        for _ in range(_ATTEMPTS):
+            started = time.monotonic()
+            if self._update(f"expires_at = {_from_now(self.seconds)}", self._mine()):
+                self._renewed = started
+                return True
+            # Not written: lost, or another commit was faster, which may be this holder's own from its other thread.
+            found = self._row()
+            if found is None or found["holder"] != self.holder:
+                return False
+        return False
 
     def _is_overdue(self) -> bool:
         return time.monotonic() - self._renewed > self.seconds

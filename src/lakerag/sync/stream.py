@@ -13,7 +13,7 @@ from lakerag import config
 from lakerag.catalog import Catalog
 from lakerag.errors import PositionLostError
 from lakerag.models.base import EmbeddingSpace
-from lakerag.stores import StoreAddress, connect
+from lakerag.stores import Collection, StoreAddress, connect
 from lakerag.sync.apply import Applied, write_changes
 from lakerag.sync.compare import DIFFERENCES, Reconciled, differences, reconciled, tally
 from lakerag.sync.feed import failure, open_feed
@@ -64,6 +64,8 @@ class Sync:
     place: config.Store
     settings: config.Sync
     run_id: str
+    embedder: str = ""
+    """Written on new collections: settings that load the embedder of the space, as a JSON object."""
 
     def catch_up(self) -> SyncReport:
         """Applies what gold has that the collection has not, and returns when it is in step.
@@ -79,7 +81,7 @@ class Sync:
         target = self._target()
         if self._in_step(target):
             return self._report(target)
-        with self._lease() as lease:
+        with self.lease() as lease:
             if position(self.catalog, target.collection.name) != target.stands:
                 target = self._target()  # another process was at work until now
             healed = target.lost
@@ -101,7 +103,7 @@ class Sync:
         Raises:
             TransientError: Another process writes to the collection.
         """
-        lease = self._lease()
+        lease = self.lease()
         lease.acquire()
         with ExitStack() as undo:
             undo.callback(lease.release)
@@ -126,18 +128,33 @@ class Sync:
         kinds = tally(self._differences(target, version), target.collection.dimension)
         repaired = 0
         if repair and any(kinds[kind].rows for kind in DIFFERENCES):
-            with self._lease() as lease:
-                applied = self._heal(self._target(), "reconcile --repair", lease)
+            with self.lease() as lease:
+                applied = self.settle("reconcile --repair", lease)
             repaired = applied.upserted + applied.deleted
         return reconciled(target.collection.name, version, kinds, repaired)
+
+    @property
+    def new_collection(self) -> Collection:
+        """What this sync would create, without a name yet."""
+        return Collection("", self.space.name, self.space.dimension, self.embedder)
+
+    def settle(self, reason: str, lease: Lease) -> Applied:
+        """Compares the alias' collection with gold's snapshot, moves the difference and goes on from there.
+
+        Args:
+            reason: Stands in `ops_sync`.
+            lease: Of the alias, held.
+        """
+        return self._heal(self._target(), reason, lease)
+
+    def lease(self) -> Lease:
+        """Returns the lease of the alias, not taken yet."""
+        return Lease(self.catalog, self.place.alias, self.run_id, self.settings.lease_s)
 
     def _target(self) -> Target:
         store = connect(self.address)
         check_space(store, self.place.alias, self.space)
-        return find_target(self.catalog, store, self.space, self.place, self.settings)
-
-    def _lease(self) -> Lease:
-        return Lease(self.catalog, self.place.alias, self.run_id, self.settings.lease_s)
+        return find_target(self.catalog, store, self.new_collection, self.place, self.settings)
 
     def _in_step(self, target: Target) -> bool:
         if target.lost or not target.serving or target.synced_version is None:

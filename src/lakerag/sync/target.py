@@ -1,17 +1,16 @@
 """Which collection gold is synced into, and from where its stream goes on."""
 
-import hashlib
 import itertools
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark.errors import AnalysisException
 
 from lakerag.catalog import Catalog
 from lakerag.config import Store, Sync
-from lakerag.errors import CollectionMissingError, MixedSpacesError
+from lakerag.errors import MixedSpacesError
 from lakerag.models.base import EmbeddingSpace
 from lakerag.stores import Collection, VectorStore
+from lakerag.stores.generations import made_for, name_of, serving
 from lakerag.sync.journal import Position, position
 from lakerag.tables import GOLD_CHUNKS
 
@@ -44,26 +43,33 @@ def check_space(store: VectorStore, alias: str, space: EmbeddingSpace) -> None:
     Raises:
         MixedSpacesError: The spaces differ; nothing was touched.
     """
-    standing = _behind(store, alias)
+    standing = serving(store, alias)
     if standing is not None and standing.space != space.name:
         raise MixedSpacesError(
             f"The collection behind {alias!r} holds vectors of {standing.space} ({standing.dimension} dimensions), "
-            f"the configured embedder makes {space.name} ({space.dimension}). Set embedder.model back, "
-            "or start with another store.alias.",
+            f"the configured embedder makes {space.name} ({space.dimension}). Set embedder.model back, move the "
+            "index to it with `lakerag rebuild`, or start with another store.alias.",
             expected=standing.space,
             found=space.name,
         )
 
 
-def find_target(catalog: Catalog, store: VectorStore, space: EmbeddingSpace, place: Store, sync: Sync) -> Target:
+def find_target(catalog: Catalog, store: VectorStore, new: Collection, place: Store, sync: Sync) -> Target:
     """Returns the collection to sync into, created where there is none.
 
     That is the one behind the alias, or else one whose first fill was interrupted. Where
     its stream cannot go on, `lost` says why: it is healed in place. A collection that is
     gone gets a successor, which is filled from gold's snapshot.
+
+    Args:
+        catalog: Where gold stands.
+        store: Holds the collections.
+        new: What to create; its name is not looked at.
+        place: The alias.
+        sync: Where checkpoints stand.
     """
-    serving = _behind(store, place.alias)
-    collection = serving or _unfinished(store, space, place.alias) or _successor(catalog, store, space, place, sync)
+    standing = serving(store, place.alias)
+    collection = standing or unfinished(store, new.space, place.alias) or create_next(catalog, store, new, place, sync)
     stands = position(catalog, collection.name)
     checkpoint = f"{sync.checkpoint}/{collection.name}"
     if stands is not None and stands.healed_by is not None:
@@ -80,7 +86,7 @@ def find_target(catalog: Catalog, store: VectorStore, space: EmbeddingSpace, pla
         checkpoint=checkpoint,
         first_version=None if stands is None or stands.healed_at is None else stands.healed_at + 1,
         stands=stands,
-        serving=serving is not None,
+        serving=standing is not None,
         lost=lost,
     )
 
@@ -103,21 +109,18 @@ def _lost(catalog: Catalog, stands: Position, table_id: str, *, begun: bool) -> 
     return ""
 
 
-def _successor(catalog: Catalog, store: VectorStore, space: EmbeddingSpace, place: Store, sync: Sync) -> Collection:
-    """Creates the next collection: under a name that was never filled, so that nothing of it is believed."""
-    digest = hashlib.sha256(space.name.encode()).hexdigest()[:8]
-    names = (f"{place.alias}_{digest}_{generation}" for generation in itertools.count(1))
+def create_next(catalog: Catalog, store: VectorStore, new: Collection, place: Store, sync: Sync) -> Collection:
+    """Creates the next collection of a space: under a name that was never filled, so that nothing of it is believed."""
+    names = (name_of(place.alias, new.space, generation) for generation in itertools.count(1))
     unused = (name for name in names if position(catalog, name) is None)
-    name = next(name for name in unused if not _exists(catalog, f"{sync.checkpoint}/{name}"))
-    collection = Collection(name, space.name, space.dimension)
+    collection = replace(new, name=next(name for name in unused if not _exists(catalog, f"{sync.checkpoint}/{name}")))
     store.create(collection)
     return collection
 
 
-def _unfinished(store: VectorStore, space: EmbeddingSpace, alias: str) -> Collection | None:
-    pattern = re.compile(rf"{re.escape(alias)}_[0-9a-f]{{8}}_\d+")
-    mine = (collection for collection in store.collections() if pattern.fullmatch(collection.name))
-    return next((collection for collection in mine if collection.space == space.name), None)
+def unfinished(store: VectorStore, space: str, alias: str) -> Collection | None:
+    """Returns the newest collection of that space that was made for the alias, if there is one."""
+    return next((collection for collection in made_for(store, alias) if collection.space == space), None)
 
 
 def _exists(catalog: Catalog, checkpoint: str) -> bool:
@@ -127,10 +130,3 @@ def _exists(catalog: Catalog, checkpoint: str) -> bool:
     except AnalysisException:
         return False
     return True
-
-
-def _behind(store: VectorStore, alias: str) -> Collection | None:
-    try:
-        return store.resolve(alias)
-    except CollectionMissingError:
-        return None

@@ -72,6 +72,8 @@ class Reader:
     ops: list[tuple[str, str]] = field(default_factory=list)
     """(op, key) of every plan."""
     before_apply: Callable[[DataFrame, int], None] = lambda batch, batch_id: None
+    apply: Callable[[DataFrame], None] = lambda batch: None
+    """Called with every batch after its plan was kept in `held`."""
 
     def read(self) -> "Reader":
         """Reads on until nothing is new."""
@@ -102,6 +104,7 @@ class Reader:
                 self.held[row["chunk_id"]] = row["text"]
             if row["op"] == "delete":
                 self.held.pop(row["chunk_id"], None)
+        self.apply(batch)
 
 
 def syncing(

@@ -10,6 +10,7 @@ from lakerag.errors import (
 from lakerag.rag.retrieve import REFRESH_S, Retriever
 from lakerag.records import Access, Question
 from lakerag.stores.base import Collection
+from lakerag.stores.generations import switch
 from tests.fakes.rag import MemoryStore, WordEmbedder, passage
 
 
@@ -123,6 +124,20 @@ def test_alias_moved_to_another_space_is_refused_and_never_searched(embedder: Wo
         with pytest.raises(MixedSpacesError):
             retriever.retrieve([Question("delta")])
     assert store.searches == []
+
+
+def test_after_a_move_to_another_space_the_kept_collection_of_its_own_answers(
+    embedder: WordEmbedder, store: MemoryStore
+) -> None:
+    clock = Clock()
+    retriever = Retriever(embedder, store, "docs", {}, clock)
+    add_collection(store, "green", WordEmbedder("111111111111"))
+    switch(store, "docs", store.resolve("green"))
+    clock.now = REFRESH_S
+    assert found_ids(retriever, Question("delta")) == ["delta"]
+    store.drop("blue")
+    with pytest.raises(MixedSpacesError):
+        retriever.retrieve([Question("delta")])
 
 
 def test_collection_dropped_after_the_alias_moved_is_left_at_once(embedder: WordEmbedder, store: MemoryStore) -> None:

@@ -9,7 +9,7 @@ from lakerag.stores.base import Collection
 from lakerag.stores.rows import MAX_GROUPS
 from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR, MAX_TEXT_BYTES, IndexField
 
-LAYOUT = "1"
+LAYOUT = "2"
 """Version of the fields and of their encoding; a collection of another one has to be rebuilt."""
 SPARSE = "text_bm25"
 """The sparse vector that a BM25 function of the store derives from `text`."""
@@ -19,6 +19,7 @@ VECTOR_METRIC = "COSINE"
 SPARSE_METRIC = "BM25"
 
 _SPACE_PROPERTY = "lakerag.space"
+_EMBEDDER_PROPERTY = "lakerag.embedder"
 _LAYOUT_PROPERTY = "lakerag.layout"
 
 
@@ -46,9 +47,10 @@ def indexes(description: Mapping[str, Any], *, lite: bool) -> dict[str, dict[str
     return wanted
 
 
-def properties(space: str) -> dict[str, str]:
+def properties(wanted: Collection) -> dict[str, str]:
     """Returns what is written on a collection so that `collection` can read it back."""
-    return {_SPACE_PROPERTY: space, _LAYOUT_PROPERTY: LAYOUT}
+    embedder = {_EMBEDDER_PROPERTY: wanted.embedder} if wanted.embedder else {}
+    return {_SPACE_PROPERTY: wanted.space, _LAYOUT_PROPERTY: LAYOUT, **embedder}
 
 
 def collection(description: Mapping[str, Any]) -> Collection | None:
@@ -57,7 +59,9 @@ def collection(description: Mapping[str, Any]) -> Collection | None:
     if said.get(_LAYOUT_PROPERTY) != LAYOUT or _SPACE_PROPERTY not in said:
         return None
     dimension = next(field["params"]["dim"] for field in description["fields"] if field["name"] == INDEX_VECTOR)
-    return Collection(description["collection_name"], said[_SPACE_PROPERTY], int(dimension))
+    return Collection(
+        description["collection_name"], said[_SPACE_PROPERTY], int(dimension), said.get(_EMBEDDER_PROPERTY, "")
+    )
 
 
 def has_full_text(description: Mapping[str, Any]) -> bool:

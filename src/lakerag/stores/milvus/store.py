@@ -159,7 +159,7 @@ class MilvusStore:
                     schema=layout.schema(
                         collection.dimension, full_text=self._milvus.full_text, lite=self._milvus.lite
                     ),
-                    properties=layout.properties(collection.space),
+                    properties=layout.properties(collection),
                     consistency_level=self.address.consistency,
                     **self._limit,
                 )

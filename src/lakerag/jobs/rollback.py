@@ -1,0 +1,14 @@
+"""`lakerag rollback`: back to the collection that the alias pointed at before the last rebuild."""
+
+from lakerag.jobs.active import with_embedder_of
+from lakerag.jobs.job import Job, Result, command
+from lakerag.jobs.rebuild import replace_collection, show_switch
+
+
+@command("rollback", show_switch)
+def main(job: Job) -> Result:
+    """Go back to the index that served before the last rebuild, brought up to date first."""
+    from lakerag.sync.rebuild import predecessor
+
+    collection = predecessor(job.store, job.settings.store.alias)
+    return replace_collection(job, with_embedder_of(collection, job.settings), collection, max_drop=None)

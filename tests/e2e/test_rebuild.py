@@ -1,0 +1,103 @@
+"""The index moves to another embedder and back, while questions are answered."""
+
+import time
+
+import pytest
+from rich.console import Console
+
+from lakerag import config
+from lakerag.errors import CollectionMissingError, MixedSpacesError
+from lakerag.jobs.job import Job
+from lakerag.jobs.pipeline import run_pipeline, source_of, syncing
+from lakerag.jobs.query import opened
+from lakerag.jobs.rebuild import main as rebuild_command
+from lakerag.jobs.rollback import main as rollback_command
+from lakerag.rag.retrieve import REFRESH_S
+from lakerag.records import Question
+from lakerag.stores.generations import made_for
+from lakerag.tables import GOLD_CHUNKS, GOLD_STAGED
+from tests.integration.models.tiny import save_sentence_model
+
+TEXTS = {"fox.md": "the quick brown fox", "dog.md": "a lazy dog", "delta.md": "delta tables keep every version"}
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    """Folders of two embedders, of two embedding spaces."""
+    folder = tmp_path_factory.mktemp("models")
+    return {kind: str(save_sentence_model(folder / kind, kind, normalise=True)) for kind in ("mean", "cls")}
+
+
+@pytest.fixture
+def job(catalog, models, tmp_path):
+    sections = [f"embedder.model={models['mean']}", "embedder.runtime=torch", "chunking.chunk_tokens=28"]
+    settings = config.load("local", tmp_path, [*sections, "retrieval.mode=vector"], environ={})
+    job = Job(settings, Console(quiet=True))
+    job.__dict__["catalog"] = catalog
+    with job.closing:
+        yield job
+
+
+def call(command, job, **options):
+    """What a command's function returns, without the process around it."""
+    return command.callback.__wrapped__(job.again(), **options)
+
+
+def run(job, landing, **texts):
+    landing.mkdir(exist_ok=True)
+    for name, text in texts.items():
+        (landing / f"{name}.md").write_text(text + "\n", encoding="utf-8")
+    return run_pipeline(job.again(), source_of(job, str(landing), "docs"))
+
+
+def spaces(job):
+    return {row["embedding_space"].split("/")[2] for row in job.catalog.read(GOLD_CHUNKS).collect()}
+
+
+def found(job, text):
+    with opened(job.again()) as pipeline:
+        return {passage.path for passage in pipeline.search([Question(text, mode="vector")])[0]}
+
+
+def test_the_index_moves_to_another_embedder_and_back_and_queries_go_on(job, models, tmp_path):
+    landing = tmp_path / "landing"
+    with pytest.raises(CollectionMissingError, match="`lakerag run` builds the first one"):
+        call(rebuild_command, job, embedder=models["cls"], max_drop=0.05)
+    first = run(job, landing, fox=TEXTS["fox.md"], dog=TEXTS["dog.md"])["sync"]["collection"]
+    with pytest.raises(CollectionMissingError, match="nothing to go back to"):
+        call(rollback_command, job)
+
+    configured = job.settings
+    other = configured.embedder.model_copy(update={"model": models["cls"]})
+    job.settings = configured.model_copy(update={"embedder": other})
+    version = job.catalog.version(GOLD_CHUNKS)
+    with pytest.raises(MixedSpacesError, match="lakerag rebuild"):
+        run(job, landing)
+    with pytest.raises(MixedSpacesError, match="lakerag rebuild"):
+        found(job, "fox")
+    assert job.catalog.version(GOLD_CHUNKS) == version
+    refused = call(rebuild_command, job, embedder=None, max_drop=-1.0)
+    assert (refused["switched"], refused["embedded"], job.exit_code) == (False, 2, 4)
+    assert job.store.resolve("lakerag").name == first
+    job.settings = configured
+
+    with opened(job.again()) as before:  # a process that was started with the old embedder, such as an endpoint
+        moved = call(rebuild_command, job, embedder=models["cls"], max_drop=0.05)
+        assert (moved["from"], moved["to"], moved["switched"]) == (first, refused["to"], True)
+        assert (moved["embedded"], moved["reused"]) == (0, 2), "the refused call had embedded them"
+        assert job.store.resolve("lakerag").name == moved["to"]
+        time.sleep(REFRESH_S)
+        assert {passage.path for passage in before.search([Question("fox")])[0]} == {"fox.md", "dog.md"}
+
+    # conf/ still names the old embedder: everything follows the index.
+    assert spaces(job) == {"cls"}
+    assert job.catalog.read(GOLD_STAGED).count() == 0
+    late = run(job, landing, delta=TEXTS["delta.md"])
+    assert (late["chunks"]["embedded"], late["sync"]["upserted"], late["sync"]["healed"]) == (1, 1, "")
+    assert found(job, "delta") == {"fox.md", "dog.md", "delta.md"}
+    assert syncing(job).reconcile(repair=False).missing == 0
+
+    back = call(rollback_command, job)
+    assert (back["from"], back["to"], back["embedded"], back["reused"]) == (moved["to"], first, 1, 2)
+    assert (spaces(job), found(job, "delta")) == ({"mean"}, {"fox.md", "dog.md", "delta.md"})
+    assert {made.name for made in made_for(job.store, "lakerag")} == {first, moved["to"]}

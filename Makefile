@@ -1,9 +1,10 @@
 # Every target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-integration fmt check lock build clean
+.PHONY: help setup demo test test-unit test-integration chaos fmt check lock build clean
 
 BIN := .venv/bin
-PYTEST = $(BIN)/python -m pytest
+# Two processes, each with a Spark session of its own; a file's tests stay together, the long ones come first.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 # Evaluation corpora, where they stand beside the checkout; the tests that need them skip otherwise.
 CORPORA := $(abspath $(wildcard ../shared/corpora))
@@ -20,7 +21,7 @@ setup: ## Environment, packages, Delta's jars; once (PYTHON=python3.12 chooses a
 demo: setup ## The whole job on the documentation of installed Python packages
 	@$(BIN)/lakerag demo $(ARGS)
 
-test: setup ## Every test that CI runs (ARGS="-k name -x" goes to pytest)
+test: setup ## Every test that CI runs (ARGS="-k name -x -n 0" goes to pytest)
 	@$(PYTEST) $(ARGS)
 
 test-unit: setup ## Tests without JVM, network or model
@@ -28,6 +29,9 @@ test-unit: setup ## Tests without JVM, network or model
 
 test-integration: setup ## Tests with Spark, Delta and Milvus
 	@$(PYTEST) tests/integration $(ARGS)
+
+chaos: setup ## Kill the sync and its store again and again, then count differences (ARGS="--rounds 1000")
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 fmt: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff format .

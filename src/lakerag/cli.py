@@ -17,6 +17,7 @@ COMMANDS = {
     "package": "Log and register the model; promote it.",
     "serve": "Serve the registered model over HTTP.",
     "status": "Show tables, freshness, lag, quarantine, last runs.",
+    "quarantine": "List files that could not become documents; try them again.",
     "reconcile": "Compare the index with gold, by key and content; repair it.",
     "rebuild": "Build the index anew beside the one that serves, for another embedder, and switch.",
     "rollback": "Go back to the index before the last rebuild.",

@@ -41,6 +41,10 @@ class Passage:
     """One past the last character in the silver text."""
     score: float
     """Higher is better: cosine, BM25 or reciprocal rank, by mode."""
+    page: int = 0
+    """Page of the document, from 1; 0: it has no pages."""
+    alternates: tuple[str, ...] = ()
+    """Paths of other documents that say the same."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,10 @@ class Citation:
     """One past its last character."""
     score: float
     """The passage's retrieval score."""
+    page: int = 0
+    """Page of the document, from 1; 0: it has no pages."""
+    alternates: tuple[str, ...] = ()
+    """Paths of other documents that say the same."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,4 +37,4 @@ class RightsAnswerer:
 
 def _place(n: int) -> dict[str, Any]:
     names = ("chunk_id", "doc_id", "path", "title", "heading")
-    return {**dict.fromkeys(names, f"p{n}"), "start": n, "end": n + 5, "score": 0.5}
+    return {**dict.fromkeys(names, f"p{n}"), "start": n, "end": n + 5, "score": 0.5, "page": 0, "alternates": []}

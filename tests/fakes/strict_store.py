@@ -19,7 +19,7 @@ from lakerag.stores.base import Collection, Query, Row
 from lakerag.stores.filters import Comparison, Condition, Every
 from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR
 
-_PASSAGE = ("chunk_id", "doc_id", "path", "title", "heading", "text", "start", "end")
+_PASSAGE = ("chunk_id", "doc_id", "path", "title", "heading", "text", "start", "end", "page", "alternates")
 
 
 class StrictStore:
@@ -193,7 +193,8 @@ def _shared(text: str, row: Mapping[str, Any]) -> float:
 
 
 def _passage(score: float, row: Mapping[str, Any]) -> Passage:
-    return Passage(**{name: row[name] for name in _PASSAGE}, score=score)
+    held = {name: row[name] for name in _PASSAGE}
+    return Passage(**{**held, "alternates": tuple(held["alternates"])}, score=score)
 
 
 def _read(field: str, held: Any) -> Any:

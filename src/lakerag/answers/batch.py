@@ -26,6 +26,8 @@ _CITATION = pa.struct(
         ("start", pa.int32()),
         ("end", pa.int32()),
         ("score", pa.float64()),
+        ("page", pa.int32()),
+        ("alternates", pa.list_(pa.string())),
     ]
 )
 _ANSWERED = pa.schema(
@@ -42,7 +44,7 @@ _ANSWERED_DDL = (
     "question_id STRING, question STRING, answer STRING, reason STRING, generator STRING, abstained BOOLEAN, "
     "confidence DOUBLE, prompt_tokens INT, latency_ms DOUBLE, citations ARRAY<STRUCT<n: INT, chunk_id: STRING, "
     "doc_id: STRING, path: STRING, title: STRING, heading: STRING, excerpt: STRING, start: INT, end: INT, "
-    "score: DOUBLE>>"
+    "score: DOUBLE, page: INT, alternates: ARRAY<STRING>>>"
 )
 
 

@@ -24,19 +24,20 @@ GROUPS = "spark.lakerag.groups"
 """Settings of the session; groups stand with commas between them."""
 
 _PLACE = "chunk_id: STRING, doc_id: STRING, path: STRING, title: STRING, heading: STRING, "
+_SPAN = "start: INT, end: INT, score: DOUBLE, page: INT, alternates: ARRAY<STRING>"
 
 ANSWER = {
     "answer": "STRING",
     "abstained": "BOOLEAN",
     "reason": "STRING",
     "confidence": "DOUBLE",
-    "citations": f"ARRAY<STRUCT<n: INT, {_PLACE}excerpt: STRING, start: INT, end: INT, score: DOUBLE>>",
+    "citations": f"ARRAY<STRUCT<n: INT, {_PLACE}excerpt: STRING, {_SPAN}>>",
     "generator": "STRING",
     "model_version": "STRING",
 }
 """Fields of the struct that `ask` returns: the document of `lakerag ask`."""
 
-PASSAGES = f"ARRAY<STRUCT<{_PLACE}text: STRING, start: INT, end: INT, score: DOUBLE>>"
+PASSAGES = f"ARRAY<STRUCT<{_PLACE}text: STRING, {_SPAN}>>"
 """What `search` returns, best first."""
 
 QUESTIONS_A_CALL = 32

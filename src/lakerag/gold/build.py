@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from lakerag.catalog import Catalog
 from lakerag.config import Chunking, Embedder
 from lakerag.gold.chunker import VERSION, Chunker
-from lakerag.gold.chunks import changed_chunks, cut_documents, orphaned_documents, stale_documents
+from lakerag.gold.chunks import changed_chunks, cut_documents, indexed_documents, orphaned_documents, stale_documents
 from lakerag.gold.embeddings import embed_texts, missing_texts
 from lakerag.models import embedding_space, load_embedder
 from lakerag.tables import GOLD_CHUNKS, GOLD_EMBEDDINGS, SILVER_DOCUMENTS, Table
@@ -69,7 +69,7 @@ def build(
     """
     space = embedding_space(embedder).name
     stage = _Stage(catalog, table, embedder, chunking, now, space, recipe(chunking, space))
-    documents, chunks = catalog.read(SILVER_DOCUMENTS), catalog.read(table)
+    documents, chunks = indexed_documents(catalog.read(SILVER_DOCUMENTS)), catalog.read(table)
     stale = stale_documents(documents, chunks, recipe=stage.recipe)
     work = stale.agg(F.count("doc_id").alias("documents"), F.sum(F.length("text")).alias("chars")).first()
     assert work is not None
@@ -108,7 +108,7 @@ class _Stage:
     def run_slice(self, number: int, slices: int, tasks: int) -> tuple[int, int]:
         """Brings one slice of the documents into gold; returns texts embedded and chunks deleted."""
         mine = F.pmod(F.xxhash64("doc_id"), F.lit(slices)) == number
-        documents = self.catalog.read(SILVER_DOCUMENTS).where(mine)
+        documents = indexed_documents(self.catalog.read(SILVER_DOCUMENTS)).where(mine)
         chunks = self.catalog.read(self.table).where(mine)
         stale = stale_documents(documents, chunks, recipe=self.recipe)
         cut = cut_documents(stale, embedder=self.embedder, chunking=self.chunking)

@@ -9,14 +9,15 @@ Mazieres, "A Low-bandwidth Network File System", SOSP 2001).
 import hashlib
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 
 from lakerag.errors import ConfigError
 from lakerag.gold.structure import HEADING, Heading, Structure, structure
+from lakerag.gold.tokens import TokenStarts
 from lakerag.models.base import Tokenizer
 
-VERSION = "chunker-1"
+VERSION = "chunker-2"
 MAX_CHARS = 4_000
 """Characters of a chunk at most, whatever the tokenizer says of them (one unknown word may be endless)."""
 CONTEXT_SHARE = 4
@@ -38,6 +39,8 @@ class Chunk:
     """What the embedder reads: the headings above it, a continued table's header, the text."""
     token_count: int
     """Tokens of `embedded_text`, special tokens excluded."""
+    page: int
+    """Page that it stands on, from 1; 0: the document has none."""
     occurrence: int
     """How many equal chunks stand before it in the document."""
 
@@ -63,6 +66,7 @@ class Chunker:
     tokenizer: Tokenizer
     chunk_tokens: int
     overlap_tokens: int = 0
+    tokens: TokenStarts = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         if self.chunk_tokens > self.tokenizer.max_tokens:
@@ -70,17 +74,23 @@ class Chunker:
                 f"chunking.chunk_tokens is {self.chunk_tokens}, but the embedder reads {self.tokenizer.max_tokens} "
                 f"word pieces at most. Set it to {self.tokenizer.max_tokens} or less."
             )
+        object.__setattr__(self, "tokens", TokenStarts(self.tokenizer))
         if self.overlap_tokens * 2 > self.chunk_tokens:
             raise ConfigError(
                 f"chunking.overlap_tokens is {self.overlap_tokens}: expected at most half of chunk_tokens "
                 f"({self.chunk_tokens // 2})."
             )
 
-    def cut(self, text: str) -> list[Chunk]:
-        """Returns the chunks in order; together they hold every character but white space."""
+    def cut(self, text: str, page_starts: Sequence[int] = ()) -> list[Chunk]:
+        """Returns the chunks in order; together they hold every character but white space.
+
+        Args:
+            text: A document.
+            page_starts: Where its pages begin, in order; a chunk never reaches over two of them.
+        """
         seen: Counter[tuple[str, str]] = Counter()
         chunks = []
-        for chunk in _Cutting(self, text).chunks():
+        for chunk in _Cutting(self, text, page_starts).chunks():
             key = (chunk.heading_path, chunk.text)
             chunks.append(replace(chunk, occurrence=seen[key]))
             seen[key] += 1
@@ -90,10 +100,11 @@ class Chunker:
 class _Cutting:
     """One text on its way to chunks."""
 
-    def __init__(self, chunker: Chunker, text: str) -> None:
+    def __init__(self, chunker: Chunker, text: str, page_starts: Sequence[int]) -> None:
         self.chunker = chunker
         self.text = text
-        self.token_starts = [start for start, _ in chunker.tokenizer.spans(text)]
+        self.page_starts = page_starts
+        self.token_starts = chunker.tokens.of(text)
         self.structure: Structure = structure(text)
         self.cut_positions = [at for at, _ in self.structure.cuts]
         self.heading_starts = [heading.start for heading in self.structure.headings]
@@ -124,9 +135,10 @@ class _Cutting:
         context = self._count(self._context(start))
         first = bisect_left(self.token_starts, start)
         room = self.chunker.chunk_tokens - context - self.chunker.overlap_tokens
-        if len(self.token_starts) - first <= room and len(self.text) - start <= MAX_CHARS:
-            return len(self.text)
-        limit = self._reach(first, room, start)
+        end = self._page_end(start)
+        if bisect_left(self.token_starts, end) - first <= room and end - start <= MAX_CHARS:
+            return end
+        limit = min(self._reach(first, room, start), end)
         for least, least_heading in ((room // 2, room // 3), (room // 6, room // 6)):
             at = self._strongest(
                 start, self._reach(first, least, start), self._reach(first, least_heading, start), limit
@@ -134,6 +146,13 @@ class _Cutting:
             if at:
                 return at
         return self._word_cut(start, limit)
+
+    def _page(self, at: int) -> int:
+        return bisect_right(self.page_starts, at)
+
+    def _page_end(self, at: int) -> int:
+        page = self._page(at)
+        return self.page_starts[page] if page < len(self.page_starts) else len(self.text)
 
     def _strongest(self, start: int, least: int, least_heading: int, limit: int) -> int:
         """Returns the strongest cut up to the limit, from `least` on, before a heading earlier; 0 for none."""
@@ -165,10 +184,12 @@ class _Cutting:
 
     def _with_overlap(self, at: int) -> int:
         """Returns the earliest cut that repeats no more than the overlap."""
-        if not self.chunker.overlap_tokens or at == 0:
+        if not self.chunker.overlap_tokens or at == 0 or not self.token_starts:
             return at
         first = bisect_left(self.token_starts, at)
         earliest = self.token_starts[max(0, first - self.chunker.overlap_tokens)]
+        if self._page(at):
+            earliest = max(earliest, self.page_starts[self._page(at) - 1])
         cut = bisect_left(self.cut_positions, earliest)
         return min(self.cut_positions[cut], at) if cut < len(self.cut_positions) else at
 
@@ -182,14 +203,14 @@ class _Cutting:
         piece, context = self.text[start:end], self._context(start)
         path = " > ".join(heading.title for heading in self._above(start))
         tokens = self._count(context) + self._count_piece(start, end)
-        return Chunk(start, end, piece, path, f"{context}\n{piece}" if context else piece, tokens, 0)
+        return Chunk(start, end, piece, path, f"{context}\n{piece}" if context else piece, tokens, self._page(start), 0)
 
     def _count_piece(self, start: int, end: int) -> int:
         """Returns the tokens of [start, end): those of the text, but where a word was cut."""
         whole = start == 0 or self.text[start - 1].isspace()
         if whole and (end == len(self.text) or self.text[end].isspace()):
             return bisect_left(self.token_starts, end) - bisect_left(self.token_starts, start)
-        return len(self.chunker.tokenizer.spans(self.text[start:end]))
+        return self.chunker.tokens.count(self.text[start:end])
 
     def _context(self, at: int) -> str:
         """Returns what goes before a chunk that starts here: headings above it, a table's header."""
@@ -216,7 +237,7 @@ class _Cutting:
 
     def _count(self, context: str) -> int:
         if context not in self.counts:
-            self.counts[context] = len(self.chunker.tokenizer.spans(context))
+            self.counts[context] = self.chunker.tokens.count(context)
         return self.counts[context]
 
 

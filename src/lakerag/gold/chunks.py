@@ -1,6 +1,6 @@
 """Documents to chunks: which documents to cut, how a cut document's rows look."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 
 import pandas as pd
@@ -8,15 +8,46 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakerag.config import Chunking, Embedder
-from lakerag.gold.chunker import Chunker
+from lakerag.gold.chunker import Chunk, Chunker
 from lakerag.models.tokenizer import load_tokenizer
 from lakerag.tables import GOLD_CHUNKS, INDEX_FIELDS
 
-_INHERITED = ("doc_id", "source", "path", "title", "language", "metadata", "tenant", "acl_groups", "document_hash")
+_INHERITED = (
+    "doc_id",
+    "source",
+    "path",
+    "title",
+    "language",
+    "metadata",
+    "alternates",
+    "tenant",
+    "acl_groups",
+    "document_hash",
+)
 _CUT = (
     "doc_id STRING, chunk_id STRING, ordinal INT, text STRING, heading_path STRING, start_char INT, end_char INT, "
-    "token_count INT, embedded_text STRING"
+    "token_count INT, page INT, embedded_text STRING"
 )
+
+
+MAX_ALTERNATES = 100
+"""Paths that a chunk names at most; silver names them all."""
+
+
+def indexed_documents(documents: DataFrame) -> DataFrame:
+    """Returns the documents that stand for themselves, their alternates part of `document_hash`.
+
+    An alternate's words are those of its representative, which is indexed in its place.
+    """
+    alternates = F.slice(F.coalesce("alternates", F.array().cast("array<string>")), 1, MAX_ALTERNATES)
+    marked = F.sha2(F.concat_ws("\n", "document_hash", alternates), 256)
+    represented = F.col("duplicate_group").isNull() | (F.col("duplicate_group") == F.col("doc_id"))
+    return documents.where(represented).withColumns(
+        {
+            "document_hash": F.when(F.size(alternates) > 0, marked).otherwise(F.col("document_hash")),
+            "alternates": alternates,
+        }
+    )
 
 
 def stale_documents(documents: DataFrame, chunks: DataFrame, *, recipe: str) -> DataFrame:
@@ -39,7 +70,7 @@ def cut_documents(documents: DataFrame, *, embedder: Embedder, chunking: Chunkin
     cut: Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]] = partial(
         _cut_frames, embedder=embedder, chunking=chunking
     )
-    pieces = documents.select("doc_id", "text").mapInPandas(cut, _CUT)
+    pieces = documents.select("doc_id", "text", "page_starts").mapInPandas(cut, _CUT)
     return pieces.join(documents.select(*_INHERITED), "doc_id").withColumn(
         "text_hash", F.sha2(F.col("embedded_text"), 256)
     )
@@ -49,23 +80,23 @@ def _cut_frames(frames: Iterator[pd.DataFrame], embedder: Embedder, chunking: Ch
     chunker = Chunker(load_tokenizer(embedder.model), chunking.chunk_tokens, chunking.overlap_tokens)
     columns = [field.split()[0] for field in _CUT.split(", ")]
     for frame in frames:
-        for doc_id, text in zip(frame["doc_id"], frame["text"], strict=True):
-            rows = list(_rows(doc_id, text, chunker))
+        for doc_id, text, page_starts in zip(*(frame[name] for name in frame), strict=True):
+            rows = list(_rows(doc_id, chunker.cut(text, page_starts)))
             yield pd.DataFrame(rows, columns=columns)
 
 
-def _rows(doc_id: str, text: str, chunker: Chunker) -> Iterator[tuple[str, str, int, str, str, int, int, int, str]]:
-    for ordinal, chunk in enumerate(chunker.cut(text)):
-        chunk_id = chunk.key(doc_id)
+def _rows(doc_id: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, str, int, str, str, int, int, int, int, str]]:
+    for ordinal, chunk in enumerate(chunks):
         yield (
             doc_id,
-            chunk_id,
+            chunk.key(doc_id),
             ordinal,
             chunk.text,
             chunk.heading_path,
             chunk.start,
             chunk.end,
             chunk.token_count,
+            chunk.page,
             chunk.embedded_text,
         )
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import tokenizers
-from tokenizers import normalizers
+from tokenizers import normalizers, pre_tokenizers
 
 from lakerag.errors import ModelError
 from lakerag.models.locate import locate
@@ -36,6 +36,8 @@ class ModelTokenizer:
         self.fixed_tokens = self._tokenizer.num_special_tokens_to_add(is_pair=False) + self.count(model.prompt)
         """Special tokens and prompt, added to every text."""
         self.max_tokens = model.limit - self.fixed_tokens
+        self.parts_at_spaces = isinstance(self._tokenizer.pre_tokenizer, pre_tokenizers.BertPreTokenizer)
+        """Whether the pieces of a word are the same whatever stands beyond the white space around it."""
 
     def spans(self, text: str) -> list[tuple[int, int]]:
         """Returns the (start, end) characters of every word piece, in order, special tokens excluded.

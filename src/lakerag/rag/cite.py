@@ -128,4 +128,6 @@ def _citation(n: int, place: _Place) -> Citation:
         start=passage.start + place.start,
         end=passage.start + place.end,
         score=passage.score,
+        page=passage.page,
+        alternates=passage.alternates,
     )

@@ -135,8 +135,8 @@ def _signature() -> "ModelSignature":
     texts = ("chunk_id", "doc_id", "path", "title", "heading", "excerpt")
     citation = Object(
         [Property(name, DataType.string) for name in texts]
-        + [Property(name, DataType.long) for name in ("n", "start", "end")]
-        + [Property("score", DataType.double)]
+        + [Property(name, DataType.long) for name in ("n", "start", "end", "page")]
+        + [Property("score", DataType.double), Property("alternates", Array(DataType.string))]
     )
     columns = (
         ("question", DataType.string),

@@ -11,6 +11,7 @@ LONG_RUN = 200
 """Characters of script with spaces between words that no word reaches."""
 
 _NEWLINES = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+_NEWLINES_IN_PAGES = re.compile("\r\n?|[\x0b\x1c-\x1e\x85\u2028\u2029]")
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """ANSI escape sequences (ECMA-48): colours, cursor moves, window titles."""
 _UNSTORABLE = re.compile(
@@ -26,14 +27,18 @@ _MOJIBAKE = re.compile(
 _UNBROKEN = re.compile(rf"[!-~\u00a1-\u024f]{{{LONG_RUN},}}")
 
 
-def clean(text: str) -> tuple[str, tuple[str, ...]]:
+def clean(text: str, *, paged: bool = False) -> tuple[str, tuple[str, ...]]:
     """Returns storable text, NFC, lines ended by a newline, and flags of what was done.
+
+    Args:
+        text: Decoded text.
+        paged: Keep form feeds, which part pages.
 
     Raises:
         RefusedError: `empty` where nothing is left to read, `not_natural_text` where most
             of it is one unbroken run (encoded data).
     """
-    text, removed = _without_controls(_NEWLINES.sub("\n", text))
+    text, removed = _without_controls((_NEWLINES_IN_PAGES if paged else _NEWLINES).sub("\n", text))
     flags = [f"removed_controls:{removed}"] if removed else []
     repaired = _repair(text)
     if repaired != text:

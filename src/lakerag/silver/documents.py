@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,13 +14,13 @@ from lakerag.silver.cleaning import clean, clean_line
 from lakerag.silver.deadline import DeadlineError, deadline
 from lakerag.silver.language import identify
 from lakerag.silver.parsers import parse
-from lakerag.silver.parsers.base import ADVICE, Limits, RefusedError
+from lakerag.silver.parsers.base import ADVICE, PAGE_BREAK, Limits, RefusedError
 from lakerag.silver.parsers.markdown import first_heading
 from lakerag.silver.personal_data import find_personal_data, mask
 from lakerag.silver.rights import split_rights
 from lakerag.silver.sidecars import merged_facts
 
-CODE_VERSION = "1"
+CODE_VERSION = "2"
 """Raised whenever parsing or cleaning gives another result for the same bytes."""
 
 DAMAGED_NAME = "\ufffd"
@@ -113,14 +114,16 @@ def _readable(path: str, content_sha256: str, content: bytes | None) -> bytes:
 
 def _document(path: str, content: bytes, recipe: Recipe, sidecars: Sequence[bytes | None]) -> dict[str, Any]:
     parsed = parse(path, content, recipe.limits)
-    text, flags = clean(parsed.text)
+    text, flags = clean(parsed.text, paged=parsed.paged)
     text, masked_flags = _masked(text, recipe)
+    text, page_starts = _split_pages(text) if parsed.paged else (text, [])
     facts, sidecar_flags = merged_facts(sidecars)
     rights, metadata = split_rights({**facts, **parsed.metadata}, recipe.protected)
     title = _title((metadata.get("title"), parsed.title, first_heading(text[:HEADING_CHARS])), path)
     inherited = {
         "title": _masked(title, recipe)[0],
         "text": text,
+        "page_starts": page_starts,
         "language": identify(text),
         "metadata": {clean_line(key): _masked(_scalar(value), recipe)[0] for key, value in metadata.items()},
         "tenant": rights.tenant,
@@ -133,6 +136,12 @@ def _document(path: str, content: bytes, recipe: Recipe, sidecars: Sequence[byte
         "document_hash": _digest(inherited),
         "quality_flags": [*parsed.flags, *flags, *masked_flags, *sidecar_flags],
     }
+
+
+def _split_pages(text: str) -> tuple[str, list[int]]:
+    """Returns the text with newlines for form feeds, and where each page begins."""
+    starts = [0, *(match.end() for match in re.finditer(PAGE_BREAK, text))]
+    return text.replace(PAGE_BREAK, "\n"), starts
 
 
 def _title(candidates: Iterable[Any], path: str) -> str:

@@ -19,6 +19,7 @@ PARSED = pa.schema(
         ("content_sha256", pa.string()),
         ("title", pa.string()),
         ("text", pa.string()),
+        ("page_starts", pa.list_(pa.int32())),
         ("language", pa.string()),
         ("metadata", pa.map_(pa.string(), pa.string())),
         ("tenant", pa.string()),
@@ -34,8 +35,8 @@ PARSED = pa.schema(
     ]
 )
 PARSED_DDL = (
-    "doc_id STRING, path STRING, content_sha256 STRING, title STRING, text STRING, language STRING, "
-    "metadata MAP<STRING, STRING>, tenant STRING, acl_groups ARRAY<STRING>, content_hash STRING, "
+    "doc_id STRING, path STRING, content_sha256 STRING, title STRING, text STRING, page_starts ARRAY<INT>, "
+    "language STRING, metadata MAP<STRING, STRING>, tenant STRING, acl_groups ARRAY<STRING>, content_hash STRING, "
     "quality_flags ARRAY<STRING>, document_hash STRING, recipe STRING, arrived_us BIGINT, "
     "reason STRING, detail STRING, advice STRING"
 )

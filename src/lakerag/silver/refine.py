@@ -84,6 +84,7 @@ def to_documents(parsed: DataFrame, recipe: Recipe) -> DataFrame:
         {
             "source": sf.lit(recipe.source),
             "duplicate_group": sf.lit(None).cast("string"),
+            "alternates": sf.lit(None).cast("array<string>"),
             "arrived_at": sf.timestamp_micros("arrived_us"),
             "deleted": sf.col("reason").isNotNull(),
         }

@@ -132,8 +132,8 @@ def size_of(row: Row) -> int:
     """Returns about how many bytes a row takes in a request."""
     metadata = sum(len(name) + 3 * len(text.encode()) for name, text in row["metadata"].items())
     texts = sum(len(row[field.name].encode()) for field in INDEX_FIELDS if field.kind == "text")
-    groups = sum(len(group.encode()) for group in row["acl_groups"])
-    return texts + metadata + groups + 4 * len(row[INDEX_VECTOR]) + 64
+    lists = sum(len(text.encode()) for field in INDEX_FIELDS if field.kind == "texts" for text in row[field.name])
+    return texts + metadata + lists + 4 * len(row[INDEX_VECTOR]) + 64
 
 
 def _refusal(row: Row, dimension: int) -> str:

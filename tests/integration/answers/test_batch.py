@@ -39,7 +39,10 @@ class Counting(PythonModel):
         known = record["question"] != "unknown"
         names = ("chunk_id", "doc_id", "path", "title", "heading", "excerpt")
         cited = [
-            {"n": n, **dict.fromkeys(names, f"p{n}"), "start": n, "end": n + 5, "score": 0.5}
+            {
+                **{"n": n, **dict.fromkeys(names, f"p{n}"), "start": n, "end": n + 5, "score": 0.5},
+                **{"page": 3, "alternates": ["copy"]},
+            }
             for n in range(1, self.config["citations"] + 1)
         ]
         rights = f"{record['tenant']}:{'+'.join(record['groups'])}:{record['top_k']}:{record['filter']}"

@@ -18,12 +18,21 @@ BELL = "# Bell\n\nThe bell hangs above the stairs of the tower.\n\n"
 LAMP = "# Lamp\n\nThe lamp burns red while the gate stands open.\n\n"
 
 
-def document(doc_id: str, text: str, *, path: str | None = None, tenant: str = "") -> tuple:
+def document(
+    doc_id: str,
+    text: str,
+    *,
+    path: str | None = None,
+    tenant: str = "",
+    group: str | None = None,
+    alternates: list[str] | None = None,
+    page_starts: tuple[int, ...] = (),
+) -> tuple:
     path = path or f"{doc_id}.md"
     content_hash = f"hash of {text}"
     return (
         *(doc_id, "docs", path, f"bytes of {text}", path, text, "en", {"team": "ops"}, tenant, ["*"], content_hash),
-        *(None, [], "recipe", f"{content_hash} {path} {tenant}", NOW),
+        *(list(page_starts), group, alternates, [], "recipe", f"{content_hash} {path} {tenant}", NOW),
     )
 
 
@@ -125,3 +134,24 @@ def test_chunks_over_the_embedders_limit_are_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match="the embedder reads 254 word pieces"):
         run(catalog, embedder, config.Chunking(chunk_tokens=300))
     assert versions(catalog) == before
+
+
+def test_an_alternate_is_not_indexed_and_stands_beside_its_representative(catalog, embedder):
+    put(catalog, document("d1", PUMP), document("d2", PUMP + VALVE))
+    run(catalog, embedder)
+    put(catalog, document("d1", PUMP, group="d2"), document("d2", PUMP + VALVE, group="d2", alternates=["d1.md"]))
+    report = run(catalog, embedder)
+    assert (report.total, report.embedded, report.deleted) == (2, 0, 1)
+    rows = catalog.read(GOLD_CHUNKS).select("path", "alternates").distinct().toLocalIterator()
+    assert [tuple(row) for row in rows] == [("d2.md", ["d1.md"])]
+    put(catalog, document("d1", PUMP))
+    run(catalog, embedder)
+    rows = catalog.read(GOLD_CHUNKS).select("path", "alternates").toLocalIterator()
+    assert [tuple(row) for row in rows] == [("d1.md", [])]
+
+
+def test_chunks_know_their_page(catalog, embedder):
+    put(catalog, document("d1", PUMP + VALVE + GATE, page_starts=(0, len(PUMP), len(PUMP + VALVE))))
+    build(catalog, embedder, config.Chunking(chunk_tokens=200), now=NOW)
+    rows = catalog.read(GOLD_CHUNKS).select("page", "heading_path").orderBy("page").toLocalIterator()
+    assert [tuple(row) for row in rows] == [(1, "Pump"), (2, "Valve"), (3, "Gate")]

@@ -43,7 +43,7 @@ def problems(file: dict[str, Any], document: dict[str, Any] | None, refusal: dic
     if refusal is not None:
         if "quarantine" not in allowed:
             return [f"quarantined: {refusal['reason']}"]
-        wrong = file["action"] == "quarantine" and refusal["reason"] not in (file["reason"], "unsupported")
+        wrong = file["action"] == "quarantine" and refusal["reason"] != file["reason"]
         return [f"reason {refusal['reason']}"] if wrong else []
     assert document is not None
     if "ingest" not in allowed:
@@ -52,6 +52,12 @@ def problems(file: dict[str, Any], document: dict[str, Any] | None, refusal: dic
     found = [f"misses {part!r}" for part in checks.get("must_contain", ()) if squeezed(part) not in text]
     found += [f"holds {part!r}" for part in checks.get("must_not_contain", ()) if part in document["text"]]
     found += [f"holds {mark!r}" for mark in ("\x00", "\ufeff", checks.get("only_as_metadata", "\x00")) if mark in text]
+    starts = [*document["page_starts"], None]
+    found += [
+        f"page {n} misses {mark!r}"
+        for n, mark in checks.get("page_markers", {}).items()
+        if mark not in document["text"][starts[int(n) - 1] : starts[int(n)]]
+    ]
     facts = checks.get("metadata", {})
     return found + [f"fact {key}" for key, value in facts.items() if document["metadata"].get(key) != value]
 

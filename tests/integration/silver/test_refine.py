@@ -38,7 +38,9 @@ def test_a_document_has_every_column_of_its_contract(catalog: Catalog, land: Lan
         "tenant": "north",
         "acl_groups": ["ops", "staff"],
         "content_hash": sha(b"The pump is blue."),
+        "page_starts": [],
         "duplicate_group": None,
+        "alternates": None,
         "quality_flags": [],
         "arrived_at": NOW,
     }

@@ -23,8 +23,8 @@ def chunk(key: str, text: str, *, tenant: str = "", groups: tuple[str, ...] = ("
     vector = [float(byte % 7 + 1) for byte in text.encode()[:4].ljust(4, b"x")]
     unit = [value / sum(v * v for v in vector) ** 0.5 for value in vector]
     return (
-        *(key, f"doc of {key}", "docs", f"{key}.md", "Title", 0, text, "Heading", 0, len(text), 3, f"hash {text}"),
-        *(unit, SPACE.name, "en", {"team": "ops"}, tenant, list(groups), "d", "r", f"print of {text} {tenant}"),
+        *(key, f"doc of {key}", "docs", f"{key}.md", "Title", 0, text, "Heading", 0, len(text), 0, 3, f"hash {text}"),
+        *(unit, SPACE.name, "en", {"team": "ops"}, [], tenant, list(groups), "d", "r", f"print of {text} {tenant}"),
     )
 
 

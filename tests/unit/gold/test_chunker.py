@@ -121,3 +121,15 @@ def test_no_words_give_no_chunks(text):
 def test_chunks_longer_than_the_embedder_reads_are_refused():
     with pytest.raises(ConfigError, match="the embedder reads 60 word pieces"):
         Chunker(Words(), 61)
+
+
+@given(text=MARKDOWN, cuts=st.lists(st.integers(1, 300), max_size=4), overlap=st.integers(0, 6))
+def test_a_chunk_stands_on_one_page(text, cuts, overlap):
+    starts = sorted({0, *(at for at in cuts if at < len(text))})
+    for chunk in Chunker(Words(), 20, overlap).cut(text, starts):
+        begin, end = [*starts, len(text)][chunk.page - 1 : chunk.page + 1]
+        assert begin <= chunk.start < chunk.end <= end
+
+
+def test_a_text_without_pages_has_page_zero():
+    assert [chunk.page for chunk in cut("One. Two.")] == [0]

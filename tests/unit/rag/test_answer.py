@@ -77,6 +77,8 @@ def test_document_is_that_of_the_contract() -> None:
             "excerpt": "Delta keeps versions.",
             "start": 10,
             "end": 31,
+            "page": 0,
+            "alternates": [],
         }
     ]
     assert set(document["timings_ms"]) == {"embed", "search", "rerank", "generate", "total"}

@@ -93,6 +93,8 @@ def test_search_gives_passage_documents() -> None:
                 "start": 0,
                 "end": 4,
                 "score": 0.5,
+                "page": 0,
+                "alternates": (),
             }
         ]
     ]

@@ -11,10 +11,13 @@ from lakerag.silver.parsers.html import declared_charset, parse_html
 from lakerag.silver.parsers.json_records import parse_json, parse_jsonl
 from lakerag.silver.parsers.mail import parse_mail
 from lakerag.silver.parsers.markdown import parse_markdown, parse_mdx
+from lakerag.silver.parsers.office import is_encrypted_package, parse_docx, parse_pptx, parse_xlsx
+from lakerag.silver.parsers.pdf import parse_pdf
 from lakerag.silver.parsers.plain import parse_plain
 from lakerag.silver.parsers.sniffing import binary_format
 
 TextParser = Callable[[str], Parsed]
+BinaryParser = Callable[[bytes, Limits], Parsed]
 
 TEXT_PARSERS: Mapping[str, TextParser] = {
     **dict.fromkeys((".md", ".markdown"), parse_markdown),
@@ -27,7 +30,13 @@ TEXT_PARSERS: Mapping[str, TextParser] = {
 }
 """Formats that are text once decoded; a name without a suffix is judged by its content."""
 
-BINARY_PARSERS: Mapping[str, Callable[[bytes], Parsed]] = {".eml": parse_mail}
+BINARY_PARSERS: Mapping[str, BinaryParser] = {
+    ".eml": lambda content, _: parse_mail(content),
+    ".pdf": parse_pdf,
+    ".docx": parse_docx,
+    ".pptx": parse_pptx,
+    ".xlsx": parse_xlsx,
+}
 """Formats that know their own encoding."""
 
 _FORMATS = {
@@ -57,13 +66,15 @@ def parse(path: str, content: bytes, limits: Limits) -> Parsed:
         return parse(name.stem, _inflate(content, limits), limits)
     if suffix in TEXT_PARSERS:
         return _parse_text(TEXT_PARSERS[suffix], content)
-    if suffix in BINARY_PARSERS:
-        return BINARY_PARSERS[suffix](content)
     expected, found = _FORMATS.get(suffix, ""), binary_format(content)
+    if expected == "ZIP" and is_encrypted_package(content):
+        raise RefusedError("encrypted", "The document needs a password.")
     if expected and expected != found:
         raise RefusedError(
             "type_mismatch", f"Expected {expected} by the suffix {suffix}, found {found or 'other'} bytes."
         )
+    if suffix in BINARY_PARSERS:
+        return BINARY_PARSERS[suffix](content, limits)
     raise RefusedError("unsupported", f"There is no parser for {suffix}.")
 
 

@@ -49,6 +49,10 @@ class Limits:
     """Inflated bytes for one packed byte; text packs about 3 to 10 times."""
 
 
+PAGE_BREAK = "\f"
+"""Stands where a page begins in a parsed text that has pages, but for the first."""
+
+
 @dataclass(frozen=True, slots=True)
 class Parsed:
     """A document before cleaning."""
@@ -61,3 +65,5 @@ class Parsed:
     """Declared facts: text, lists and mappings of text."""
     flags: tuple[str, ...] = ()
     """Quality flags; `name:count` where something was counted."""
+    paged: bool = False
+    """Whether form feeds in the text are page breaks."""

@@ -17,7 +17,7 @@ def from_records(records: Iterable[Mapping[str, str]], refusals: Refusals) -> Pa
     Raises:
         RefusedError: `corrupt` where no row is good, `empty` where there is none.
     """
-    blocks = [_block(record) for record in records]
+    blocks = [to_block(record) for record in records]
     if not blocks:
         if refusals:
             raise RefusedError(
@@ -27,7 +27,8 @@ def from_records(records: Iterable[Mapping[str, str]], refusals: Refusals) -> Pa
     return Parsed("\n\n".join(blocks), metadata={"records": str(len(blocks))}, flags=_flags(refusals))
 
 
-def _block(record: Mapping[str, str]) -> str:
+def to_block(record: Mapping[str, str]) -> str:
+    """Returns a record as lines of `name: value`, empty fields left out."""
     return "\n".join(f"{name}: {value}" for name, value in record.items() if value.strip())
 
 

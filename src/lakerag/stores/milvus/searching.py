@@ -21,7 +21,7 @@ MIN_CANDIDATES = 100
 EXACT_ROWS = 2000
 """So few visible rows are compared one by one where the index comes up short."""
 
-_PASSAGE = ["chunk_id", "doc_id", "path", "title", "heading", "text", "start", "end"]
+_PASSAGE = ["chunk_id", "doc_id", "path", "title", "heading", "text", "start", "end", "page", "alternates"]
 
 
 def search(
@@ -140,4 +140,5 @@ def _unit(vectors: Vectors) -> Vectors:
 
 
 def _passage(fields: Mapping[str, Any], score: float) -> Passage:
-    return Passage(**{name: fields[name] for name in _PASSAGE}, score=score)
+    held = {name: fields[name] for name in _PASSAGE}
+    return Passage(**{**held, "alternates": tuple(held["alternates"])}, score=score)

@@ -24,7 +24,8 @@ def _show(console: Console, result: Result) -> None:
         console.print("No index yet: `lakerag run` builds it.")
     else:
         console.print(f"{index['alias']} -> {index['collection']}: {index['rows']} rows, {index['embedding_space']}")
-        console.print(f"The index is {lag['versions']} versions and {lag['rows']} rows behind gold_chunks.")
+        since = "" if not lag["seconds"] else f", for {lag['seconds']:.0f} s"
+        console.print(f"The index is {lag['versions']} versions and {lag['rows']} rows behind gold_chunks{since}.")
     for reason, count in result["quarantine"].items():
         console.print(f"in quarantine: {count} {reason}")
     for run in result["runs"]:
@@ -42,13 +43,13 @@ def main(job: Job) -> Result:
             table.name: {"rows": catalog.read(table).count(), **catalog.last_change(table)} for table in ALL_TABLES
         }
         index = _index(job)
-        lag = _lag(job, index["collection"], tables[GOLD_CHUNKS.name])
+        behind = lag(job, index["collection"], tables[GOLD_CHUNKS.name])
         refused = catalog.read(SILVER_QUARANTINE).groupBy("reason").count().orderBy("reason")
         recent = catalog.read(OPS_RUNS).orderBy(F.desc("started_at"), F.desc("stage")).limit(LAST_RUNS)
         return {
             "tables": tables,
             "index": index,
-            "lag": lag,
+            "lag": behind,
             "quarantine": {row["reason"]: row["count"] for row in refused.toLocalIterator()},
             "runs": [row.asDict() for row in recent.toLocalIterator()],
         }
@@ -64,7 +65,7 @@ def _index(job: Job) -> dict[str, Any]:
     return {"alias": alias, "collection": collection.name, "rows": rows, "embedding_space": collection.space}
 
 
-def _lag(job: Job, collection: str | None, gold: dict[str, Any]) -> dict[str, Any]:
+def lag(job: Job, collection: str | None, gold: dict[str, Any]) -> dict[str, Any]:
     """Returns how far the index is behind gold: versions, changed rows in them, seconds since the first of them."""
     stands = None if collection is None else position(job.catalog, collection)
     if stands is None:
@@ -72,7 +73,9 @@ def _lag(job: Job, collection: str | None, gold: dict[str, Any]) -> dict[str, An
     if stands.version >= gold["version"]:
         return {"versions": 0, "rows": 0, "seconds": 0.0}
     feed = job.catalog.changes(GOLD_CHUNKS, stands.version + 1)
-    waiting = feed.agg(F.countDistinct("chunk_id").alias("rows"), F.min("_commit_timestamp").alias("since")).first()
+    # As a number: what a timestamp becomes in Python depends on the machine's time zone.
+    since_us = F.unix_micros(F.min("_commit_timestamp"))
+    waiting = feed.agg(F.countDistinct("chunk_id").alias("rows"), since_us.alias("since_us")).first()
     assert waiting is not None
-    seconds = None if waiting["since"] is None else (job.now.replace(tzinfo=None) - waiting["since"]).total_seconds()
+    seconds = None if waiting["since_us"] is None else job.now.timestamp() - waiting["since_us"] / 1e6
     return {"versions": gold["version"] - stands.version, "rows": waiting["rows"], "seconds": seconds}

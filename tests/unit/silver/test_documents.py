@@ -34,8 +34,8 @@ def test_the_key_is_a_hash_of_source_and_path() -> None:
         ("a.txt", None, "sha", "too_large"),
         ("a.txt", None, "", "unreadable"),
         ("a\ufffdE9.txt", b"text", "sha", "bad_name"),
-        ("a.txt.gz", gzip.compress(b"word " * 2_000_000), "sha", "decompression_limit"),
-        ("a.txt.gz", gzip.compress(b"some text")[:-6], "sha", "corrupt"),
+        ("a.txt.gz", gzip.compress(b"word " * 2_000_000, mtime=0), "sha", "decompression_limit"),
+        ("a.txt.gz", gzip.compress(b"some text", mtime=0)[:-6], "sha", "corrupt"),
         ("a.txt.gz", b"no gzip", "sha", "corrupt"),
     ],
 )
@@ -47,7 +47,7 @@ def test_refusals_have_a_stable_reason_and_advice(path: str, content: bytes | No
 
 
 def test_a_small_gzip_is_unpacked() -> None:
-    assert made("a.md.gz", gzip.compress(b"# T\n\ntext"))["text"] == "# T\n\ntext"
+    assert made("a.md.gz", gzip.compress(b"# T\n\ntext", mtime=0))["text"] == "# T\n\ntext"
 
 
 def test_a_suffix_counts_without_its_case_and_no_suffix_means_text() -> None:

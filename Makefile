@@ -33,6 +33,9 @@ test-integration: setup ## Tests with Spark, Delta and Milvus
 chaos: setup ## Kill the sync and its store again and again, then count differences (ARGS="--rounds 1000")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
+test-hostile: setup ## Rights and filters against 100,000 hostile values in both stores (minutes)
+	@LAKERAG_HOSTILE_VALUES=100000 LAKERAG_HOSTILE_SEARCHES=2000 $(PYTEST) tests/integration/stores/test_hostile.py $(ARGS)
+
 fmt: setup ## Format and fix what can be fixed
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .

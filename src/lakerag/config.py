@@ -172,8 +172,20 @@ class Retrieval(Section):
     """What a request may ask for at most."""
     mode: Literal["vector", "keyword", "hybrid"] = "vector"
     max_question_chars: int = Field(default=2000, gt=0)
+    max_groups: int = Field(default=256, gt=0)
+    """Groups of an asker at most."""
     fields: dict[str, Literal["text", "number", "date", "texts"]] = {}
     """Metadata keys that filters may name, and what they hold."""
+    diversity: float = Field(default=0.0, ge=0, lt=1)
+    """How much a passage's likeness to better ones counts against it (MMR); 0: not at all."""
+    join: Literal["none", "neighbours", "section"] = "none"
+    """What is read with a passage: the chunks beside it, those of its whole section, or nothing."""
+    join_chars: int = Field(default=1000, gt=0)
+    """How far a passage grows to either side."""
+    reranker: str | None = None
+    """Cross-encoder that orders passages anew: hub name or folder."""
+    rerank_candidates: int = Field(default=30, gt=0)
+    """Passages that it reads for a question."""
 
 
 class Generator(Section):
@@ -233,7 +245,24 @@ class Serving(Section):
     """Questions of one request at most."""
     max_connections: int = Field(default=64, gt=0)
     """Connections a worker; further ones are answered 503 at once."""
+    max_waiting: int = Field(default=64, gt=0)
+    """Requests of a worker that wait for the model; further ones are answered 429 at once."""
+    trace_share: float = Field(default=0.0, ge=0, le=1)
+    """Share of the requests whose steps are written to MLflow as a trace, in the background."""
     start_timeout_s: float = Field(default=120.0, gt=0)
+
+
+class Evaluation(Section):
+    """What is measured before a promotion and on schedule."""
+
+    retrieval: tuple[str, ...] = ()
+    qa: tuple[str, ...] = ()
+    spans: tuple[str, ...] = ()
+    """Files of questions by kind; used where the command line names none."""
+    gates: dict[str, float] = {}
+    """Least values by metric (`qa.contains`), always with the kind in front; a promotion needs all of them."""
+    max_drop: float = Field(default=0.05, gt=0)
+    """A metric that falls further below the median of the runs before raises an alarm."""
 
 
 class Settings(Section):
@@ -253,6 +282,7 @@ class Settings(Section):
     registry: Registry
     answers: Answers
     serving: Serving
+    evaluation: Evaluation = Evaluation()
 
 
 def conf_folder() -> Path:

@@ -82,3 +82,13 @@ class StoreUnavailableError(TransientError):
 
 class CollectionMissingError(TerminalError):
     """The alias or collection does not exist (yet)."""
+
+
+class OverloadedError(TransientError):
+    """More requests wait than can be answered in time; none was started."""
+
+
+class GateMissedError(TerminalError):
+    """A metric is below what a promotion asks for."""
+
+    exit_code = 4

@@ -40,7 +40,7 @@ class Passage:
     end: int
     """One past the last character in the silver text."""
     score: float
-    """Higher is better: cosine, BM25 or reciprocal rank, by mode."""
+    """Higher is better: cosine, BM25 or mean standard score, by mode."""
     page: int = 0
     """Page of the document, from 1; 0: it has no pages."""
     alternates: tuple[str, ...] = ()

@@ -274,6 +274,7 @@ ANSWERS = Table(
         Column("latency_ms", "DOUBLE", "Time in the model"),
         Column("answered_at", "TIMESTAMP", "When the run that answered began"),
         Column("run_id", "STRING", "That run"),
+        Column("revoked", "BOOLEAN", "Whether a cited document is gone, or hidden from the asker", required=False),
     ),
     cluster_by=("question_id",),
     constraints={"probability": "confidence BETWEEN 0 AND 1"},
@@ -302,6 +303,25 @@ ANSWER_CITATIONS = Table(
     cluster_by=("answer_id",),
 )
 
+OPS_QUALITY = Table(
+    name="ops_quality",
+    comment="One metric of one recorded evaluation",
+    key=("run_id", "kind", "metric"),
+    columns=(
+        Column("run_id", "STRING", "Run that measured"),
+        Column("measured_at", "TIMESTAMP", "When it began"),
+        Column("kind", "STRING", "retrieval, qa or spans"),
+        Column("metric", "STRING", "Name, as `evaluate --json` nests it: hybrid.recall@5"),
+        Column("value", "DOUBLE", "What was found; none: nothing counts towards it", required=False),
+        Column("reference", "DOUBLE", "Median of the runs before on the same set; none: the first", required=False),
+        Column("alarm", "BOOLEAN", "Whether it fell further below the reference than evaluation.max_drop"),
+        Column("dataset_sha256", "STRING", "SHA-256 of the set's files"),
+        Column("collection", "STRING", "Collection that was searched"),
+        Column("embedding_space", "STRING", "Its embedding space"),
+    ),
+    cluster_by=("measured_at",),
+)
+
 ALL_TABLES = (
     BRONZE_FILES,
     SILVER_DOCUMENTS,
@@ -312,6 +332,7 @@ ALL_TABLES = (
     OPS_SYNC,
     SYNC_QUARANTINE,
     OPS_LEASES,
+    OPS_QUALITY,
     QUESTIONS,
     ANSWERS,
     ANSWER_CITATIONS,

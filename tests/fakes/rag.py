@@ -10,7 +10,7 @@ import numpy as np
 from lakerag.errors import CollectionMissingError, RowRefusedError, StoreUnavailableError
 from lakerag.models.base import EmbeddingSpace
 from lakerag.records import PUBLIC_GROUP, Access, Draft, Passage, Prompt, Sentence, Vectors
-from lakerag.stores.base import Collection, Query
+from lakerag.stores.base import Collection, Query, Window
 
 PUBLIC = Access(groups=(PUBLIC_GROUP,))
 
@@ -87,6 +87,16 @@ class MemoryStore:
 
     def delete(self, name: str, chunk_ids: Sequence[str]) -> int:
         raise NotImplementedError
+
+    def around(self, name: str, access: Access, windows: Sequence[Window]) -> list[Passage]:
+        groups = {PUBLIC_GROUP, *access.groups}
+        return [
+            _scored(passage, 0.0)
+            for passage, rights, _ in self._rows[name]
+            if rights.tenant in ("", access.tenant)
+            and groups & set(rights.groups)
+            and any(passage.doc_id == w.doc_id and passage.start < w.end and passage.end > w.start for w in windows)
+        ]
 
     def scan(self, name: str, fields: Sequence[str], batch_rows: int = 1000) -> Iterator[list[dict[str, Any]]]:
         raise NotImplementedError

@@ -15,7 +15,7 @@ from lakerag.errors import (
 )
 from lakerag.records import PUBLIC_GROUP, Access, Passage, Vectors
 from lakerag.stores import rows as contract
-from lakerag.stores.base import Collection, Query, Row
+from lakerag.stores.base import Collection, Query, Row, Window
 from lakerag.stores.filters import Comparison, Condition, Every
 from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR
 
@@ -105,6 +105,15 @@ class StrictStore:
             raise DimensionMismatchError(f"{vectors.shape} for {collection}")
         held = self._held[collection.name].values()
         return [self._best(held, vectors[n] if len(vectors) else None, query) for n, query in enumerate(queries)]
+
+    def around(self, name: str, access: Access, windows: Sequence[Window]) -> list[Passage]:
+        held = self._held[self.resolve(name).name].values()
+        return [
+            _passage(0.0, row)
+            for row in held
+            if can_see(access, row)
+            and any(row["doc_id"] == w.doc_id and row["start"] < w.end and row["end"] > w.start for w in windows)
+        ]
 
     def scan(self, name: str, fields: Sequence[str], batch_rows: int = 1000) -> Iterator[list[dict[str, Any]]]:
         held = list(self._held[self.resolve(name).name].values())

@@ -1,4 +1,4 @@
-"""Questions to answers with the registered model: only those that this version has not answered yet."""
+"""Questions to answers with the registered model: those without an answer, and those that are asked for again."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -11,10 +11,12 @@ import pyarrow.compute as pc
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakerag.answers.choosing import AGAIN, pending
 from lakerag.answers.model import Model, answer
 from lakerag.catalog import Catalog
 from lakerag.config import Answers
-from lakerag.tables import ANSWER_CITATIONS, ANSWERS, QUESTIONS
+from lakerag.errors import UsageError
+from lakerag.tables import ANSWER_CITATIONS, ANSWERS
 
 QUESTIONS_A_CALL = 32
 """Questions that the model answers at a time."""
@@ -65,9 +67,10 @@ def answer_new(
     *,
     now: datetime,
     run_id: str,
+    again: str = "none",
     progress: Callable[[int, int], None] = lambda done, total: None,  # noqa: ARG005
 ) -> Report:
-    """Answers every question that has no answer by this model version, slice by slice.
+    """Answers every question that has no answer, slice by slice, and others again where that is asked for.
 
     A slice's citations are committed before its answers, and only an answer marks a question as
     done. After a crash between the two the slice is answered again and its citations are replaced,
@@ -79,30 +82,32 @@ def answer_new(
         settings: Questions of a slice, and tasks.
         now: When the run began.
         run_id: That run.
+        again: Which answered questions to answer again, one of `choosing.AGAIN`.
         progress: Told how many are done, and out of how many.
+
+    Raises:
+        UsageError: `again` is none of them.
     """
-    total = unanswered(catalog, model.label).count()
+    if again not in AGAIN:
+        raise UsageError(f"Expected one of {', '.join(AGAIN)}, found {again!r}.", again=again)
+    total = pending(catalog, again, model.label, run_id).count()
     done = abstained = citations = 0
     while done < total:
         progress(done, total)
-        slice_ = unanswered(catalog, model.label).orderBy("question_id").limit(settings.questions_per_commit)
+        slice_ = (
+            pending(catalog, again, model.label, run_id).orderBy("question_id").limit(settings.questions_per_commit)
+        )
         answered = _answer(slice_, model, settings.partitions)
         if answered.num_rows == 0:
             break  # questions were deleted meanwhile
         rows = identify(catalog.spark.createDataFrame(answered), model.label, now=now, run_id=run_id)
         _write_citations(catalog, rows)
-        catalog.merge(ANSWERS, rows.select(*ANSWERS.names, F.lit(False).alias("deleted")), guard="false")
+        catalog.merge(ANSWERS, rows.select(*ANSWERS.names, F.lit(False).alias("deleted")), guard="true")
         done += answered.num_rows
         abstained += pc.sum(answered["abstained"]).as_py()
         citations += pc.sum(pc.list_value_length(answered["citations"])).as_py()
     progress(done, total)
     return Report(done, abstained, citations)
-
-
-def unanswered(catalog: Catalog, model_version: str) -> DataFrame:
-    """Returns the questions that have no answer by a model version."""
-    answered = catalog.read(ANSWERS).where(F.col("model_version") == model_version).select("question_id")
-    return catalog.read(QUESTIONS).join(answered, "question_id", "left_anti")
 
 
 def identify(answered: DataFrame, model_version: str, *, now: datetime, run_id: str) -> DataFrame:
@@ -113,6 +118,7 @@ def identify(answered: DataFrame, model_version: str, *, now: datetime, run_id: 
         F.lit(model_version).alias("model_version"),
         F.lit(now).cast("timestamp").alias("answered_at"),
         F.lit(run_id).alias("run_id"),
+        F.lit(False).alias("revoked"),
     )
 
 

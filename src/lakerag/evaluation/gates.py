@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from lakerag.errors import UsageError
+from lakerag.errors import GateMissedError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,28 @@ class Gate:
     metric: str
     """Keys of the result, joined by dots: `hybrid.mrr@10`."""
     least: float
+
+
+def require(least: Mapping[str, float], results: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the metrics that a promotion asks for, by name with the kind in front.
+
+    Args:
+        least: Least values by name.
+        results: One document a kind.
+
+    Raises:
+        GateMissedError: Some are below; all of them are named.
+    """
+    checked = check_gates([Gate(metric, value) for metric, value in least.items()], results)
+    missed = [gate for gate in checked if not gate["passed"]]
+    if missed:
+        said = "; ".join(f"{gate['metric']} is {_said(gate['found'])}, wanted {gate['min']}" for gate in missed)
+        raise GateMissedError(f"The model misses its gates: {said}. The champion stays.", gates=missed)
+    return {gate["metric"]: gate["found"] for gate in checked}
+
+
+def _said(found: float | None) -> str:
+    return "without a value" if found is None else f"{found:.3f}"
 
 
 def parse_gates(texts: Sequence[str], known: Collection[str]) -> list[Gate]:

@@ -1,6 +1,6 @@
 """`lakerag evaluate`: metrics of the index and its answers on a user's own questions."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,10 +10,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lakerag.errors import UsageError
-from lakerag.evaluation import datasets, measure, qa, retrieval, spans
 from lakerag.evaluation.gates import check_gates, parse_gates
 from lakerag.evaluation.measure import MODES, Interview
+from lakerag.evaluation.sets import FIELDS, METRICS, Files, measure_sets, read_sets
 from lakerag.jobs.job import Job, Result, command
 from lakerag.jobs.query import question_of
 from lakerag.records import Question
@@ -23,22 +22,9 @@ if TYPE_CHECKING:
     from lakerag.stores import VectorStore
 
 MISSED = 4
-"""Exit code when a gate was missed."""
+"""Exit code when a gate was missed or a metric fell."""
 BATCH_QUESTIONS = 32
 SET = click.Path(path_type=Path)
-FIELDS = ("path", "start", "end", "text")
-METRICS: Mapping[str, tuple[str, ...]] = {
-    "retrieval": tuple(f"{mode}.{name}" for mode in MODES for name in retrieval.METRICS),
-    "qa": (*qa.METRICS, *(f"abstention.{name}" for name in qa.ABSTENTION)),
-    "spans": (*spans.METRICS, *spans.INDEX_METRICS, *(f"{mode}.{name}" for mode in MODES for name in spans.METRICS)),
-}
-"""What gates may name, by kind of set."""
-
-READERS: Mapping[str, Callable[[Path], list[Any]]] = {
-    "retrieval": datasets.read_retrieval,
-    "qa": datasets.read_qa,
-    "spans": datasets.read_spans,
-}
 
 
 def _show(console: Console, result: Result) -> None:
@@ -51,6 +37,11 @@ def _show(console: Console, result: Result) -> None:
         console.print(
             f"gate {verdict}: {gate['metric']} is {_cell(gate['found'])}, at least {gate['min']} was asked for"
         )
+    for alarm in result.get("alarms", ()):
+        console.print(
+            f"[red]alarm[/]: {alarm['kind']} {alarm['metric']} fell to {_cell(alarm['value'])} "
+            f"from {_cell(alarm['reference'])}"
+        )
 
 
 def _show_set(console: Console, kind: str, result: Mapping[str, Any]) -> None:
@@ -62,7 +53,7 @@ def _show_set(console: Console, kind: str, result: Mapping[str, Any]) -> None:
         if tuple(numbers) not in tables:
             tables[tuple(numbers)] = Table("", *numbers, box=None)
         tables[tuple(numbers)].add_row(escape(name), *map(_cell, numbers.values()))
-    told = {name: value for name, value in result.items() if name not in ("sha256", "gates")}
+    told = {name: value for name, value in result.items() if name not in ("sha256", "gates", "alarms")}
     alone = [f"{name} {_cell(value)}" for name, value in told.items() if not isinstance(value, Mapping)]
     console.print(f"[bold]{kind}[/]" if kind else "", ", ".join(alone))
     for table in tables.values():
@@ -84,36 +75,65 @@ def _cell(value: Any) -> str:
 @click.option("--mode", type=click.Choice(MODES), help="How to retrieve for answers and chunk boundaries.")
 @click.option("--batch", type=click.IntRange(1), default=BATCH_QUESTIONS, show_default=True, help="Questions a call.")
 @click.option("--min", "least", multiple=True, metavar="METRIC=VALUE", help="Exit with 4 below (hybrid.mrr@10=0.5).")
+@click.option("--record", is_flag=True, help="Write ops_quality and MLflow; exit with 4 when a metric fell.")
 def main(
-    job: Job, groups: str, tenant: str, mode: str | None, batch: int, least: tuple[str, ...], **files: tuple[Path, ...]
+    job: Job,
+    groups: str,
+    tenant: str,
+    mode: str | None,
+    batch: int,
+    least: tuple[str, ...],
+    record: bool,
+    **files: tuple[Path, ...],
 ) -> Result:
-    """Measure retrieval, answers or chunk boundaries on your own questions, in files that may be several a kind."""
-    kinds = [kind for kind in READERS if files[kind]]
-    gates = parse_gates(least, _gateable(kinds))
-    cases = {kind: [case for path in files[kind] for case in READERS[kind](path)] for kind in kinds}
+    """Measure retrieval, answers or chunk boundaries on your own questions; without files, on those of conf/."""
+    given: Files = files if any(files.values()) else configured(job)
+    gates = parse_gates(least, _gateable([kind for kind in METRICS if given[kind]])) if least else []
+    cases = read_sets(given)
     asker = question_of(job, "", None, "", groups, tenant, mode)
     store, pipeline = _open(job)
-    results = {}
-    for kind in kinds:
-        with job.step(f"evaluating {kind}") as say:
-            interview = Interview(pipeline, asker.access, min(batch, pipeline.max_batch), say)
-            measured = _measure(job, kind, cases[kind], interview, asker, store)
-        results[kind] = {**measured, "sha256": datasets.fingerprint(*files[kind])}
-    result: Result = results if len(kinds) > 1 else results[kinds[0]]
+    results = measured(job, given, cases, asker, batch, (store, pipeline))
+    result: Result = dict(results) if len(results) > 1 else next(iter(results.values()))
     if gates:
         result["gates"] = check_gates(gates, result)
-        job.exit_code = 0 if all(gate["passed"] for gate in result["gates"]) else MISSED
+    if record:
+        result["alarms"] = _record(job, results, store)
+    missed = not all(gate["passed"] for gate in result.get("gates", ()))
+    job.exit_code = MISSED if missed or result.get("alarms") else 0
     return result
 
 
-def _gateable(kinds: Sequence[str]) -> list[str]:
-    """Returns the metrics that these kinds of sets give, as they are named in the result.
+def configured(job: Job) -> dict[str, tuple[Path, ...]]:
+    """Returns the files that conf/ names, by kind."""
+    settings = job.settings.evaluation
+    named = {"retrieval": settings.retrieval, "qa": settings.qa, "spans": settings.spans}
+    return {kind: tuple(map(Path, paths)) for kind, paths in named.items()}
 
-    Raises:
-        UsageError: No set was given.
-    """
-    if not kinds:
-        raise UsageError("There is nothing to evaluate. Give --retrieval FILE, --qa FILE or --spans FILE.")
+
+def measured(
+    job: Job,
+    files: Files,
+    cases: Mapping[str, list[Any]],
+    asker: Question,
+    batch: int,
+    opened: "tuple[VectorStore, RagPipeline]",
+) -> dict[str, Result]:
+    """Measures a pipeline over an open store; returns one document a kind."""
+    store, pipeline = opened
+    with job.step(f"evaluating {', '.join(cases)}") as say:
+        interview = Interview(pipeline, asker.access, min(batch, pipeline.max_batch), say)
+        return measure_sets(
+            cases,
+            files,
+            interview,
+            asker,
+            lambda: chain.from_iterable(store.scan(job.settings.store.alias, FIELDS)),
+            job.settings.retrieval.max_top_k,
+        )
+
+
+def _gateable(kinds: Sequence[str]) -> list[str]:
+    """Returns the metrics that these kinds of sets give, as they are named in the result."""
     return [name if len(kinds) == 1 else f"{kind}.{name}" for kind in kinds for name in METRICS[kind]]
 
 
@@ -127,13 +147,22 @@ def _open(job: Job) -> "tuple[VectorStore, RagPipeline]":
         return store, build_pipeline(job.active, store)
 
 
-def _measure(
-    job: Job, kind: str, cases: Sequence[Any], interview: Interview, asker: Question, store: "VectorStore"
-) -> Result:
-    if kind == "retrieval":
-        top_k = min(measure.RANKED_PASSAGES, job.settings.retrieval.max_top_k)
-        return measure.measure_retrieval(interview, cases, top_k)
-    if kind == "qa":
-        return measure.measure_qa(interview, cases, asker.top_k, asker.mode)
-    rows = chain.from_iterable(store.scan(job.settings.store.alias, FIELDS))
-    return measure.measure_spans(interview, cases, rows, asker.mode)
+def _record(job: Job, results: Mapping[str, Result], store: "VectorStore") -> list[dict[str, Any]]:
+    """Writes the metrics to `ops_quality` and MLflow; returns what fell further than it may."""
+    from lakerag.answers.views import create_views
+    from lakerag.evaluation import tracking
+    from lakerag.evaluation.quality import Measurement, flatten, record
+    from lakerag.rag.registry import connect, experiment_id, quiet
+
+    collection = store.resolve(job.settings.store.alias)
+    registry, alarms = job.settings.registry, []
+    client = connect(registry)
+    for kind, result in results.items():
+        found = Measurement(kind, flatten(result, METRICS[kind]), result["sha256"], collection.name, collection.space)
+        with job.step(f"recording {kind}"), quiet():
+            max_drop = job.settings.evaluation.max_drop
+            alarms += record(job.catalog, found, max_drop=max_drop, now=job.now, run_id=job.run_id)
+            params = {"dataset_sha256": found.dataset_sha256, "collection": found.collection, "run_id": job.run_id}
+            tracking.log(client, experiment_id(registry), kind, found.metrics, params)
+    create_views(job.catalog)
+    return alarms

@@ -12,6 +12,7 @@ from lakerag.models.locate import HUB_FILES, locate
 
 EMBEDDER = "embedder"
 GENERATOR = "generator"
+RERANKER = "reranker"
 CACHE = "cache"
 """Folders of the staged files; `cache` holds what the light runtimes run."""
 
@@ -20,8 +21,8 @@ def stage(settings: Settings, folder: Path) -> dict[str, str]:
     """Copies the models that the settings name into a folder.
 
     Args:
-        settings: Embedder and generator.
-        folder: Empty; afterwards `embedder/NAME`, `cache/` and, where it has one, `generator/NAME`.
+        settings: Embedder, generator and reranker.
+        folder: Empty; afterwards `embedder/NAME`, `cache/` and, where they are, `generator/NAME`, `reranker/NAME`.
 
     Returns:
         SHA-256 (hex) by path below the folder.
@@ -32,6 +33,8 @@ def stage(settings: Settings, folder: Path) -> dict[str, str]:
     _copy_model(settings.embedder.model, folder / EMBEDDER)
     if settings.generator.model is not None:
         _copy_model(settings.generator.model, folder / GENERATOR)
+    if settings.retrieval.reranker is not None:
+        _copy_model(settings.retrieval.reranker, folder / RERANKER)
     for converted in _converted(settings):
         shutil.copytree(converted, folder / CACHE / converted.name)
     return hash_files(folder)
@@ -44,6 +47,9 @@ def located(settings: Settings, folder: Path) -> Settings:
     if settings.generator.model is not None:
         model = str(folder / GENERATOR / Path(settings.generator.model).name)
         changed["generator"] = settings.generator.model_copy(update={"model": model, "cache": str(folder / CACHE)})
+    if settings.retrieval.reranker is not None:
+        reranker = str(folder / RERANKER / Path(settings.retrieval.reranker).name)
+        changed["retrieval"] = settings.retrieval.model_copy(update={"reranker": reranker})
     return settings.model_copy(update=changed)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from lakerag.models.sentences import cut_into_pieces
+from lakerag.rag.joining import chunk_at
 from lakerag.rag.support import SupportCheck, find_quote, overlap
 from lakerag.records import Citation, Draft, Passage, Prompt, Sentence
 
@@ -14,6 +15,8 @@ class Cited:
 
     text: str
     """The supported sentences, each followed by its numbers; empty where none is supported."""
+    parts: tuple[str, ...]
+    """The text in one part a sentence; joined they are the text."""
     citations: tuple[Citation, ...]
     dropped: int
     """Sentences left out because no passage supports them."""
@@ -94,7 +97,7 @@ def _number(sentences: Sequence[tuple[str, Sequence[_Place]]]) -> Cited:
     """Numbers the places from 1 in the order of their first use and lays the sentences together."""
     numbers: dict[tuple[str, int, int], int] = {}
     citations: list[Citation] = []
-    text = ""
+    parts: list[str] = []
     for said, places in sentences:
         marks = ""
         for place in places:
@@ -104,8 +107,8 @@ def _number(sentences: Sequence[tuple[str, Sequence[_Place]]]) -> Cited:
                 citations.append(_citation(numbers[key], place))
             marks += f"[{numbers[key]}]"
         if places:
-            text += _gap(text) + said.strip() + _gap(said.strip()) + marks
-    return Cited(text, tuple(citations), sum(not places for _, places in sentences))
+            parts.append(_gap("".join(parts)) + said.strip() + _gap(said.strip()) + marks)
+    return Cited("".join(parts), tuple(parts), tuple(citations), sum(not places for _, places in sentences))
 
 
 def _gap(before: str) -> str:
@@ -117,9 +120,10 @@ def _gap(before: str) -> str:
 
 def _citation(n: int, place: _Place) -> Citation:
     passage = place.passage
+    chunk = chunk_at(passage, passage.start + place.start)
     return Citation(
         n=n,
-        chunk_id=passage.chunk_id,
+        chunk_id=chunk.chunk_id,
         doc_id=passage.doc_id,
         path=passage.path,
         title=passage.title,
@@ -128,6 +132,6 @@ def _citation(n: int, place: _Place) -> Citation:
         start=passage.start + place.start,
         end=passage.start + place.end,
         score=passage.score,
-        page=passage.page,
+        page=chunk.page,
         alternates=passage.alternates,
     )

@@ -1,6 +1,6 @@
 """What the registered model does with a request; knows nothing of MLflow."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -13,10 +13,12 @@ from lakerag import config
 from lakerag.errors import UsageError
 from lakerag.rag.answer import RagPipeline, to_document
 from lakerag.rag.artifacts import check_files, located
+from lakerag.rag.batching import Batcher
 from lakerag.rag.load import UNREGISTERED, open_pipeline
 from lakerag.rag.request import read_questions
+from lakerag.records import Answer
 
-OVERRIDABLE = ("store", "serving")
+OVERRIDABLE = ("store", "serving", "registry")
 """Sections that the environment may override; what the answers depend on stays as it was packaged."""
 
 
@@ -26,11 +28,13 @@ class Endpoint:
     Args:
         pipeline: Answers.
         defaults: What holds where a request says nothing.
+        max_waiting: Requests that may wait for the pipeline.
     """
 
-    def __init__(self, pipeline: RagPipeline, defaults: config.Retrieval) -> None:
+    def __init__(self, pipeline: RagPipeline, defaults: config.Retrieval, max_waiting: int = 64) -> None:
         self.pipeline = pipeline
         self._defaults = defaults
+        self._batcher = Batcher(pipeline.answer, pipeline.max_batch, max_waiting)
         self._closing = ExitStack()
 
     @classmethod
@@ -67,8 +71,8 @@ class Endpoint:
     @classmethod
     def _open(cls, settings: config.Settings, model_version: str) -> "Endpoint":
         with ExitStack() as opening:
-            pipeline = opening.enter_context(open_pipeline(settings, model_version))
-            endpoint = cls(pipeline, settings.retrieval)
+            pipeline = opening.enter_context(open_pipeline(settings, model_version, traced=True))
+            endpoint = cls(pipeline, settings.retrieval, settings.serving.max_waiting)
             endpoint._closing = opening.pop_all()
         return endpoint
 
@@ -81,10 +85,34 @@ class Endpoint:
 
         Raises:
             UsageError: A request that no configuration could serve.
+            OverloadedError: Too many requests wait.
         """
         given = params or {}
         questions = read_questions(_records(data), self._defaults, given)
-        return [to_document(answer) for answer in self.pipeline.answer(questions, given.get("max_new_tokens"))]
+        self.pipeline.check(questions, given.get("max_new_tokens"))
+        return [to_document(answer) for answer in self._batcher.answer(questions, given.get("max_new_tokens"))]
+
+    def predict_stream(self, data: Any, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+        """Yields what becomes known of one question's answer: `passages`, `text` after `text`, the `answer` document.
+
+        Args:
+            data: As for `predict`, with one question.
+            params: As for `predict`.
+
+        Raises:
+            UsageError: A request that no configuration could serve, or more than one question.
+        """
+        given = params or {}
+        questions = read_questions(_records(data), self._defaults, given)
+        if len(questions) != 1:
+            raise UsageError(f"Expected one question to stream the answer of, found {len(questions)}.")
+        for event in self.pipeline.stream(questions[0], given.get("max_new_tokens")):
+            if isinstance(event, str):
+                yield {"event": "text", "text": event}
+            elif isinstance(event, Answer):
+                yield {"event": "answer", **to_document(event)}
+            else:
+                yield {"event": "passages", "passages": [asdict(passage) for passage in event]}
 
     def search(self, data: Any, params: Mapping[str, Any] | None = None) -> list[list[dict[str, Any]]]:
         """Returns the passages of every question, best first, as the documents of `lakerag search`.

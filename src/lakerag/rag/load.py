@@ -1,11 +1,12 @@
 """Puts a pipeline together from the settings; the one way to it for commands, model and SQL functions."""
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from lakerag.config import Settings
 from lakerag.models import load_embedder, load_generator
-from lakerag.rag.answer import RagPipeline
+from lakerag.models.cross_encoder import load_reranker
+from lakerag.rag.answer import Observe, RagPipeline, unobserved
 from lakerag.rag.prompt import PromptBuilder
 from lakerag.rag.retrieve import Retriever
 from lakerag.rag.support import SupportCheck
@@ -16,18 +17,34 @@ UNREGISTERED = "unregistered"
 
 
 @contextmanager
-def open_pipeline(settings: Settings, model_version: str = UNREGISTERED) -> Iterator[RagPipeline]:
+def open_pipeline(
+    settings: Settings, model_version: str = UNREGISTERED, *, traced: bool = False
+) -> Iterator[RagPipeline]:
     """Yields the pipeline over the configured store, which stays open for as long as the context.
+
+    Args:
+        settings: Everything.
+        model_version: What answers call the model.
+        traced: Whether to write the traces that `serving.trace_share` asks for.
 
     Raises:
         CollectionMissingError, MixedSpacesError, DimensionMismatchError, StoreUnavailableError, ModelError:
             As the parts do.
     """
-    with open_store(settings.store) as store:
-        yield build_pipeline(settings, store, model_version)
+    with ExitStack() as stack:
+        store, observe = stack.enter_context(open_store(settings.store)), None
+        if traced and settings.serving.trace_share > 0:
+            from lakerag.rag.tracing import TraceLog
+
+            traces = TraceLog(settings.registry, settings.serving.trace_share)
+            stack.callback(traces.close)
+            observe = traces.observe
+        yield build_pipeline(settings, store, model_version, observe)
 
 
-def build_pipeline(settings: Settings, store: VectorStore, model_version: str = UNREGISTERED) -> RagPipeline:
+def build_pipeline(
+    settings: Settings, store: VectorStore, model_version: str = UNREGISTERED, observe: Observe | None = None
+) -> RagPipeline:
     """Returns the pipeline over an open store; the models are loaded once a process."""
     embedder = load_embedder(settings.embedder)
     retriever = Retriever(embedder, store, settings.store.alias, settings.retrieval.fields)
@@ -39,5 +56,7 @@ def build_pipeline(settings: Settings, store: VectorStore, model_version: str = 
         support=SupportCheck(embedder),
         limits=settings.retrieval,
         max_batch=settings.serving.max_batch,
+        reranker=load_reranker(settings.retrieval),
         model_version=model_version,
+        observe=observe or unobserved,
     )

@@ -14,12 +14,23 @@ import lakerag
 from lakerag import config
 from lakerag.config import Registry, Settings
 from lakerag.errors import LakeragError
+from lakerag.rag.answer import RagPipeline
 from lakerag.rag.artifacts import CACHE, hash_files, stage
-from lakerag.rag.registry import CANDIDATE, ModelVersion, connect, quiet, register, set_alias, with_content
+from lakerag.rag.registry import (
+    CANDIDATE,
+    ModelVersion,
+    connect,
+    experiment_id,
+    quiet,
+    register,
+    set_alias,
+    with_content,
+)
 from lakerag.rag.requirements import requirements
 
 if TYPE_CHECKING:
     from mlflow.models import ModelSignature
+    from mlflow.pyfunc import PyFuncModel
 
 BEHAVIOUR = ("embedder", "generator", "retrieval")
 """Sections that the answers depend on; another value makes another version."""
@@ -82,13 +93,12 @@ def check_answers(version: ModelVersion) -> dict[str, float]:
     Raises:
         LakeragError: It does not.
     """
-    with quiet():
-        import mlflow
-        from mlflow.exceptions import MlflowException
+    from mlflow.exceptions import MlflowException
 
-        begin = time.perf_counter()
-        model = mlflow.pyfunc.load_model(version.uri)
-        loaded = time.perf_counter()
+    begin = time.perf_counter()
+    model = load_model(version)
+    loaded = time.perf_counter()
+    with quiet():
         try:
             model.predict([PROBE])
         except MlflowException as error:
@@ -96,12 +106,28 @@ def check_answers(version: ModelVersion) -> dict[str, float]:
     return {"load_s": loaded - begin, "answer_s": time.perf_counter() - loaded}
 
 
+def load_model(version: ModelVersion) -> "PyFuncModel":
+    """Returns a registered version as MLflow loads it."""
+    with quiet():
+        import mlflow
+
+        model: PyFuncModel = mlflow.pyfunc.load_model(version.uri)
+    return model
+
+
+def pipeline_of(version: ModelVersion) -> RagPipeline:
+    """Returns the pipeline of a registered version, to be measured as it was packaged."""
+    model: Any = load_model(version)
+    pipeline: RagPipeline = model.unwrap_python_model().endpoint.pipeline
+    return pipeline
+
+
 def _register(settings: Settings, models: Path, code: Path, packaged: Mapping[str, Any]) -> ModelVersion:
     connect(settings.registry)
     with quiet():
         import mlflow
 
-        with mlflow.start_run(experiment_id=_experiment(settings.registry), run_name="package") as run:
+        with mlflow.start_run(experiment_id=experiment_id(settings.registry), run_name="package") as run:
             logged = mlflow.pyfunc.log_model(
                 name="model",
                 python_model=str(Path(__file__).with_name("pyfunc.py")),
@@ -112,14 +138,6 @@ def _register(settings: Settings, models: Path, code: Path, packaged: Mapping[st
                 pip_requirements=requirements(settings),
             )
     return register(settings.registry, logged.model_uri, run.info.run_id, packaged["content"])
-
-
-def _experiment(settings: Registry) -> str:
-    client = connect(settings)
-    known = client.get_experiment_by_name(settings.experiment)
-    if known is not None:
-        return str(known.experiment_id)
-    return str(client.create_experiment(settings.experiment, artifact_location=settings.artifacts))
 
 
 def _signature() -> "ModelSignature":

@@ -67,6 +67,16 @@ def connect(settings: Registry) -> "MlflowClient":
         return mlflow.MlflowClient()
 
 
+def experiment_id(settings: Registry) -> str:
+    """Returns the id of the configured experiment, which is made when missing."""
+    client = connect(settings)
+    with quiet():
+        known = client.get_experiment_by_name(settings.experiment)
+        if known is not None:
+            return str(known.experiment_id)
+        return str(client.create_experiment(settings.experiment, artifact_location=settings.artifacts))
+
+
 def with_alias(settings: Registry, alias: str) -> ModelVersion:
     """Returns the version that an alias of the registered model points at.
 

@@ -55,6 +55,12 @@ def check_question(question: Question, limits: Retrieval) -> None:
             f"found {len(question.question)}. Shorten it, or raise retrieval.max_question_chars.",
             chars=len(question.question),
         )
+    if len(question.access.groups) > limits.max_groups:
+        raise UsageError(
+            f"Expected at most {limits.max_groups} groups, found {len(question.access.groups)}. "
+            "Name those that matter, or raise retrieval.max_groups.",
+            groups=len(question.access.groups),
+        )
     if not 1 <= question.top_k <= limits.max_top_k:
         raise UsageError(
             f"Expected top_k between 1 and {limits.max_top_k}, found {question.top_k}.", top_k=question.top_k

@@ -20,6 +20,7 @@ COMMON = (
 )
 RUNTIME = {"onnx": ("onnxruntime",), "torch": ("safetensors", "sentence-transformers", "torch", "transformers")}
 GENERATOR = {"torch": ("safetensors", "torch", "transformers"), "ctranslate2": ("ctranslate2",)}
+RERANKER = ("safetensors", "torch", "transformers")
 STORE = {"milvus": (), "milvus-lite": ("milvus-lite",)}
 
 
@@ -29,6 +30,7 @@ def requirements(settings: Settings) -> list[str]:
         *COMMON,
         *RUNTIME[settings.embedder.runtime],
         *(GENERATOR[settings.generator.runtime] if settings.generator.kind == "t5" else ()),
+        *(RERANKER if settings.retrieval.reranker is not None else ()),
         *STORE[settings.store.kind],
     }
     return [f"{name}=={version(name)}" for name in sorted(names)]

@@ -2,29 +2,21 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
+from lakerag.config import Retrieval
 from lakerag.errors import CollectionMissingError, DimensionMismatchError, MixedSpacesError, UsageError
 from lakerag.models.base import Embedder
-from lakerag.records import Passage, Question, Vectors
+from lakerag.rag.joining import by_document, join_all, windows
+from lakerag.rag.steps import Steps
+from lakerag.records import Access, Passage, Question, Vectors
 from lakerag.stores.base import Collection, Query, VectorStore
 from lakerag.stores.filters import parse
 from lakerag.stores.generations import former
 
 REFRESH_S = 1.0
 """Age at which the collection behind the alias is looked up again."""
-
-
-@dataclass(frozen=True, slots=True)
-class Retrieved:
-    """The passages of some questions, and what finding them took."""
-
-    passages: list[list[Passage]]
-    """By question, best first."""
-    embed_ms: float
-    search_ms: float
 
 
 class Retriever:
@@ -63,31 +55,61 @@ class Retriever:
         self._clock = clock
         self._collection = self._look_up()
 
-    def retrieve(self, questions: Sequence[Question]) -> Retrieved:
-        """Returns the passages of every question, in the questions' order.
+    def retrieve(
+        self, questions: Sequence[Question], steps: Steps, candidates: Callable[[int], int] = lambda top_k: top_k
+    ) -> list[list[Passage]]:
+        """Returns the passages of every question, best first, in the questions' order.
+
+        Args:
+            questions: Asked together.
+            steps: Take the times of `embed` and `search`.
+            candidates: How many passages to look for, by a question's `top_k`.
 
         Raises:
             UsageError: A question or a filter cannot be searched for.
             CollectionMissingError, MixedSpacesError, DimensionMismatchError: As above, after the alias moved.
             StoreUnavailableError: The store does not answer.
         """
-        queries = [self._query(question) for question in questions]
-        begin = time.perf_counter()
-        vectors = self._embed(questions)
-        embedded = time.perf_counter()
-        passages = self._search(vectors, queries)
-        searched = time.perf_counter()
-        return Retrieved(passages, (embedded - begin) * 1e3, (searched - embedded) * 1e3)
+        queries = [self._query(question, candidates(question.top_k)) for question in questions]
+        with steps.step("embed", questions=len(questions)):
+            vectors = self._embed(questions)
+        with steps.step("search", queries=len(queries)):
+            return self._search(vectors, queries)
+
+    def surround(
+        self, questions: Sequence[Question], found: list[list[Passage]], limits: Retrieval, steps: Steps
+    ) -> list[list[Passage]]:
+        """Returns the passages with what stands beside them in their documents, as far as the asker may see it.
+
+        Args:
+            questions: Whose passages they are.
+            found: By question.
+            limits: `join` and `join_chars`.
+            steps: Take the time of `join`.
+        """
+        if limits.join == "none" or not any(found):
+            return found
+        asked: dict[Access, list[int]] = {}
+        for place, question in enumerate(questions):
+            asked.setdefault(question.access, []).append(place)
+        joined = list(found)
+        with steps.step("join", passages=sum(map(len, found))):
+            for access, places in asked.items():
+                reach = windows((p for place in places for p in found[place]), limits.join_chars)
+                beside = by_document(self._store.around(self._collection.name, access, reach))
+                for place in places:
+                    joined[place] = join_all(found[place], beside, limits)
+        return joined
 
     def is_empty(self) -> bool:
         """Returns whether the collection that was searched last holds no rows at all."""
         return self._store.count(self._collection.name) == 0
 
-    def _query(self, question: Question) -> Query:
+    def _query(self, question: Question, candidates: int) -> Query:
         return Query(
             text=question.question,
             access=question.access,
-            top_k=question.top_k,
+            top_k=candidates,
             mode=question.mode,
             condition=parse(question.filter, self._fields) if question.filter.strip() else None,
         )

@@ -50,8 +50,17 @@ class Query:
     access: Access
     top_k: int
     mode: str = "vector"
-    """`vector`, `keyword` or `hybrid` (reciprocal rank fusion)."""
+    """`vector`, `keyword` or `hybrid` (both, their standard scores added up)."""
     condition: Condition | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A part of a document, in characters of its silver text."""
+
+    doc_id: str
+    start: int
+    end: int
 
 
 class VectorStore(Protocol):
@@ -109,6 +118,15 @@ class VectorStore(Protocol):
         Raises:
             UsageError: A mode that the store lacks, a top_k out of range, rights that are no texts.
             DimensionMismatchError: Vectors of another length than the collection's.
+        """
+
+    def around(self, name: str, access: Access, windows: Sequence[Window]) -> list[Passage]:
+        """Returns the visible chunks that reach into the windows, in no order, with the score 0.
+
+        Args:
+            name: Alias or collection.
+            access: Rights are applied inside the store, as in `search`.
+            windows: Parts of documents.
         """
 
     def scan(self, name: str, fields: Sequence[str], batch_rows: int = 1000) -> Iterator[list[dict[str, Any]]]:

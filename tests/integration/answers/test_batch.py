@@ -5,12 +5,13 @@ import pytest
 
 from lakerag.answers import batch
 from lakerag.answers.batch import Report, answer_new
+from lakerag.answers.choosing import find_revoked, revoke
 from lakerag.answers.model import Model
 from lakerag.answers.questions import ASKED, add_questions
-from lakerag.answers.views import create_views
+from lakerag.answers.views import VIEWS, create_views
 from lakerag.catalog import Catalog
 from lakerag.config import Answers
-from lakerag.tables import ANSWER_CITATIONS, ANSWERS
+from lakerag.tables import ANSWER_CITATIONS, ANSWERS, GOLD_CHUNKS
 
 FIRST = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SECOND = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -87,6 +88,27 @@ def ask(catalog: Catalog, *questions: str) -> None:
     add_questions(catalog, asked, now=FIRST)
 
 
+def put_chunks(catalog: Catalog, *chunk_ids: str) -> None:
+    """Makes chunks live, as far as answers look at them."""
+    filled = {"start_char": "0", "end_char": "1", "text": "'t'"}
+    columns = ", ".join(
+        f"{filled.get(c.name) or ('id' if c.name == 'chunk_id' else _EMPTY.get(c.type, 'NULL'))} AS {c.name}"
+        for c in GOLD_CHUNKS.columns
+    )
+    ids = ", ".join(f"('{chunk_id}')" for chunk_id in chunk_ids)
+    catalog.append(GOLD_CHUNKS, catalog.spark.sql(f"SELECT {columns} FROM VALUES {ids} AS v(id)"))
+
+
+_EMPTY = {
+    "STRING": "''",
+    "INT": "0",
+    "BIGINT": "0",
+    "ARRAY<FLOAT>": "cast(array() AS ARRAY<FLOAT>)",
+    "ARRAY<STRING>": "cast(array() AS ARRAY<STRING>)",
+    "MAP<STRING, STRING>": "cast(map() AS MAP<STRING, STRING>)",
+}
+
+
 def answered(catalog: Catalog) -> set[tuple[str, str, bool]]:
     rows = catalog.read(ANSWERS).select("question_id", "model_version", "abstained").toLocalIterator()
     return {tuple(row) for row in rows}
@@ -129,12 +151,72 @@ def test_only_new_questions_are_answered_in_slices(catalog: Catalog, models: dic
     assert ("d", "m/1", False) in answered(catalog)
 
 
-def test_another_version_answers_anew_beside_the_old_answers(catalog: Catalog, models: dict[int, Model]) -> None:
+def test_another_version_answers_only_what_it_is_asked_to_answer_again(
+    catalog: Catalog, models: dict[int, Model]
+) -> None:
     ask(catalog, "a")
     answer_new(catalog, models[1], SETTINGS, now=FIRST, run_id="r1")
-    answer_new(catalog, models[3], SETTINGS, now=SECOND, run_id="r2")
+    assert answer_new(catalog, models[3], SETTINGS, now=SECOND, run_id="r2").answered == 0
+    put_chunks(catalog, "p1", "p2", "p3")
+    assert answer_new(catalog, models[3], SETTINGS, now=SECOND, run_id="r3", again="stale") == Report(1, 0, 3)
+    assert answer_new(catalog, models[3], SETTINGS, now=SECOND, run_id="r4", again="stale").answered == 0
     assert answered(catalog) == {("a", "m/1", False), ("a", "m/3", False)}
     assert citations(catalog) == [("a", 1), ("a", 1), ("a", 2), ("a", 3)]
+
+    assert answer_new(catalog, models[3], SETTINGS, now=SECOND, run_id="r5", again="all").answered == 1
+    rows = catalog.read(ANSWERS).where("model_version = 'm/3'").select("run_id").collect()
+    assert [row["run_id"] for row in rows] == ["r5"]
+
+
+def test_an_answer_that_cites_a_chunk_which_is_gone_is_stale(catalog: Catalog, models: dict[int, Model]) -> None:
+    ask(catalog, "a")
+    put_chunks(catalog, "p2")
+    answer_new(catalog, models[1], SETTINGS, now=FIRST, run_id="r1")
+    assert answer_new(catalog, models[1], SETTINGS, now=SECOND, run_id="r2", again="stale").answered == 1
+
+
+@pytest.mark.parametrize(
+    ("document", "revoked"),
+    [
+        (None, True),
+        (("", ["*"]), False),
+        (("t", ["g"]), False),
+        (("t", ["other"]), True),
+        (("other", ["*"]), True),
+        (("t", []), True),
+    ],
+)
+def test_answers_are_revoked_when_a_cited_document_is_gone_or_hidden_from_the_asker(
+    catalog: Catalog, document: tuple[str, list[str]] | None, revoked: bool
+) -> None:
+    spark = catalog.spark
+    answers = spark.createDataFrame(
+        [("A", "q", None), ("B", "q", True)], "answer_id STRING, question_id STRING, revoked BOOLEAN"
+    )
+    cited = spark.createDataFrame([("A", "d"), ("B", "d")], "answer_id STRING, doc_id STRING")
+    questions = spark.createDataFrame(
+        [("q", "t", ["g", "h"])], "question_id STRING, tenant STRING, acl_groups ARRAY<STRING>"
+    )
+    rows = [] if document is None else [("d", *document)]
+    documents = spark.createDataFrame(rows, "doc_id STRING, tenant STRING, acl_groups ARRAY<STRING>")
+    found = find_revoked(answers, cited, questions, documents).collect()
+    assert [(row["answer_id"], row["revoked"]) for row in found] == ([("A", True)] if revoked else [])
+
+
+def test_revoked_answers_leave_the_current_ones_until_they_are_answered_again(
+    catalog: Catalog, models: dict[int, Model]
+) -> None:
+    ask(catalog, "a", "unknown")
+    answer_new(catalog, models[1], SETTINGS, now=FIRST, run_id="r1")
+    assert revoke(catalog) == 1
+    assert revoke(catalog) == 0
+    create_views(catalog)
+    current = "SELECT question_id FROM answers_current ORDER BY 1"
+    assert [tuple(row) for row in catalog.spark.sql(current).collect()] == [("unknown",)]
+    unanswered = "SELECT question_id, reason FROM answers_unanswered ORDER BY 1"
+    assert [tuple(row) for row in catalog.spark.sql(unanswered).collect()] == [("a", "revoked"), ("unknown", "nothing")]
+    answer_new(catalog, models[1], SETTINGS, now=SECOND, run_id="r2", again="stale")
+    assert [tuple(row) for row in catalog.spark.sql(current).collect()] == [("a",), ("unknown",)]
 
 
 def test_crash_between_the_two_tables_leaves_nothing_doubled_or_half(
@@ -161,7 +243,7 @@ def test_crash_between_the_two_tables_leaves_nothing_doubled_or_half(
 def test_views_show_current_unanswered_and_by_document(catalog: Catalog, models: dict[int, Model]) -> None:
     ask(catalog, "a", "unknown")
     answer_new(catalog, models[1], SETTINGS, now=FIRST, run_id="r1")
-    answer_new(catalog, models[3], SETTINGS, now=SECOND, run_id="r2")
+    answer_new(catalog, models[3], SETTINGS, now=SECOND, run_id="r2", again="all")
     ask(catalog, "later")
     create_views(catalog)
     create_views(catalog)
@@ -187,5 +269,5 @@ def test_views_show_current_unanswered_and_by_document(catalog: Catalog, models:
 @pytest.fixture(autouse=True)
 def _no_views_left(catalog: Catalog) -> Iterator[None]:
     yield
-    for name in ("answers_by_document", "answers_unanswered", "answers_current"):
+    for name in reversed(VIEWS):
         catalog.spark.sql(f"DROP VIEW IF EXISTS {name}")

@@ -3,6 +3,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version as installed
 from pathlib import Path
 from typing import Any
@@ -10,9 +11,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from rich.console import Console
 
 from lakerag import config
-from lakerag.errors import MixedSpacesError, ModelError, RegistryError, StoreUnavailableError
+from lakerag.errors import (
+    ConfigError,
+    GateMissedError,
+    LakeragError,
+    MixedSpacesError,
+    ModelError,
+    OverloadedError,
+    RegistryError,
+    StoreUnavailableError,
+)
+from lakerag.jobs.job import Job
+from lakerag.jobs.package import package_model
 from lakerag.rag.packaging import Packaged, check_answers, package, promote
 from lakerag.rag.registry import ModelVersion, quiet, with_alias
 from lakerag.stores import Collection
@@ -116,20 +129,53 @@ def test_bad_request_is_a_client_error_with_the_cause(model: Any, request_: Any,
     assert caught.value.get_http_status_code() == 400
 
 
-def test_store_that_is_down_is_a_temporary_error() -> None:
+@pytest.mark.parametrize(
+    ("error", "status"), [(StoreUnavailableError("it does not answer"), 503), (OverloadedError("too many wait"), 429)]
+)
+def test_what_may_be_tried_again_is_told_from_what_may_not(error: LakeragError, status: int) -> None:
     from mlflow.exceptions import MlflowException
 
     from lakerag.rag.pyfunc import LakeragModel
 
     class Down:
         def predict(self, data: Any, params: Any) -> Any:
-            raise StoreUnavailableError("the store does not answer")
+            raise error
 
     model = LakeragModel()
-    model._endpoint = Down()  # type: ignore[assignment]
-    with pytest.raises(MlflowException, match="the store does not answer") as caught:
+    model.endpoint = Down()  # type: ignore[assignment]
+    with pytest.raises(MlflowException, match=str(error)) as caught:
         model.predict(None, ["Who?"])  # type: ignore[arg-type]
-    assert caught.value.get_http_status_code() == 503
+    assert caught.value.get_http_status_code() == status
+
+
+def test_answer_streams_passages_first_then_its_sentences_then_the_document(model: Any) -> None:
+    events = list(model.predict_stream([VERSIONS], params={"top_k": 2}))
+    assert [event["event"] for event in events][:2] == ["passages", "text"]
+    assert events[0]["passages"][0]["path"] == "delta.md"
+    assert events[-1]["event"] == "answer"
+    assert "".join(event["text"] for event in events[1:-1]) == events[-1]["answer"]
+    assert without_times([events[-1]]) == [
+        {"event": "answer", **without_times(model.predict([VERSIONS], params={"top_k": 2}))[0]}
+    ]
+
+
+def test_traces_are_written_in_the_background_with_a_span_a_step(
+    packaged: Packaged, index: Index, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow
+
+    from lakerag.rag.registry import experiment_id
+
+    monkeypatch.setenv("LAKERAG_SERVING__TRACE_SHARE", "1")
+    traced = load(packaged.version.uri)
+    traced.predict([VERSIONS])
+    traced.unwrap_python_model().endpoint.close()
+    with quiet():
+        [trace] = mlflow.search_traces(locations=[experiment_id(index.settings.registry)], return_type="list")
+    spans = [span.name for span in trace.data.spans]
+    assert spans == ["answer", "embed", "search", "prompt", "generate", "cite"]
+    assert trace.data.spans[0].inputs == {"questions": [VERSIONS]}
+    assert all(span.start_time_ns <= span.end_time_ns for span in trace.data.spans)
 
 
 def test_same_content_is_registered_once_and_other_settings_anew(index: Index, packaged: Packaged) -> None:
@@ -213,6 +259,39 @@ def test_champion_stays_when_a_gate_refuses(no_champion: config.Registry, packag
     with pytest.raises(ModelError, match="lakerag/9 is not good enough"):
         promote(no_champion, ModelVersion("lakerag", "9"), {"quality": refuse})
     assert with_alias(no_champion, "champion") == packaged.version
+
+
+@contextmanager
+def job_with(index: Index, qa: Path, gates: dict[str, float]) -> Iterator[Job]:
+    evaluation = config.Evaluation(qa=(str(qa),), gates=gates)
+    job = Job(index.settings.model_copy(update={"evaluation": evaluation}), Console(quiet=True))
+    with job.closing:
+        yield job
+
+
+def test_gates_of_conf_measure_the_packaged_model_and_name_what_it_misses(
+    no_champion: config.Registry, index: Index, tmp_path: Path
+) -> None:
+    qa = tmp_path / "qa.jsonl"
+    qa.write_text(json.dumps({"question": VERSIONS, "answers": ["7 days"]}))
+    with job_with(index, qa, {"qa.contains": 1.0, "qa.em": 0.5}) as job, pytest.raises(GateMissedError) as caught:
+        package_model(job, promotion=True)
+    assert "qa.em is 0.000, wanted 0.5" in str(caught.value)
+    assert "qa.contains" not in str(caught.value)
+    with pytest.raises(RegistryError):
+        with_alias(no_champion, "champion")
+    with job_with(index, qa, {"qa.contains": 1.0}) as job:
+        result = package_model(job, promotion=True)
+    assert result["metrics"]["evaluation.qa.contains"] == 1.0
+    assert with_alias(no_champion, "champion").version == result["version"]
+
+
+def test_a_gate_without_a_set_is_a_wrong_configuration(index: Index, tmp_path: Path) -> None:
+    with (
+        job_with(index, tmp_path / "qa.jsonl", {"retrieval.hybrid.mrr@10": 0.5}) as job,
+        pytest.raises(ConfigError, match=r"names retrieval\.hybrid\.mrr@10, which no set of conf/ gives"),
+    ):
+        package_model(job, promotion=True)
 
 
 def test_model_of_another_space_than_the_index_does_not_pass_the_gate(index: Index, packaged: Packaged) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from benchmarks.serving_load import drive
 from lakerag.errors import MachineError, RegistryError
 from lakerag.rag.packaging import package, promote
 from lakerag.rag.serving import Server, serving
@@ -100,6 +101,20 @@ def test_concurrent_clients_each_get_their_own_answer(server: Server) -> None:
     assert [reply["predictions"][0]["question"] for _, reply in replies] == questions
     paths = [reply["predictions"][0]["citations"][0]["path"] for _, reply in replies]
     assert paths == ["delta.md", "milvus.md"] * 20
+
+
+def test_sixteen_clients_are_all_answered(server: Server) -> None:
+    load = drive(server.url, [VERSIONS, "What does an alias point at?"], clients=16, seconds=3)
+    assert set(load.statuses) == {200}
+    assert load.statuses.total() >= 16
+
+
+def test_overload_is_refused_at_once(champion: Index, tmp_path: Path) -> None:
+    few = champion.settings.serving.model_copy(update={"max_connections": 4})
+    settings = champion.settings.model_copy(update={"serving": few})
+    with serving(settings, tmp_path / "serve.log", port=0) as narrow:
+        load = drive(narrow.url, [VERSIONS], clients=16, seconds=2)
+    assert {200, 503} <= set(load.statuses) <= {0, 200, 503}
 
 
 def test_taken_port_is_said_so(champion: Index, server: Server, tmp_path: Path) -> None:

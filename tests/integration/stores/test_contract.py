@@ -232,19 +232,21 @@ def test_keyword_search_scores_higher_for_better_matches(text_store):
     assert found[0].score > found[1].score > 0
 
 
-def test_hybrid_search_fuses_ranks_by_their_reciprocals(text_store):
+def test_hybrid_search_adds_up_how_far_each_score_stands_out(text_store):
     name = emptied(text_store)
     text_store.upsert(
         name,
         [
             row("near", text="nothing alike", embedding=[1, 0, 0, 0]),
             row("said", text="liquid clustering", embedding=[0, 1, 0, 0]),
+            row("far", text="something else", embedding=[0, 1, 0, 0]),
             row("hidden", text="liquid clustering", acl_groups=["x"]),
         ],
     )
     found = text_store.search(name, EAST[None], [Query("liquid clustering", Access(), 10, "hybrid")])[0]
-    assert [passage.chunk_id for passage in found] == ["said", "near"]
-    assert [passage.score for passage in found] == pytest.approx([1 / 61 + 1 / 62, 1 / 61], abs=1e-6)
+    assert [passage.chunk_id for passage in found] == ["said", "near", "far"]
+    # One of three stands out by the square root of 2, the others fall short by half of that.
+    assert [passage.score for passage in found] == pytest.approx([0.3536, 0.3536, -0.7071], abs=1e-3)
 
 
 @pytest.mark.parametrize("mode", ["keyword", "hybrid"])

@@ -1,7 +1,8 @@
 """Hostile askers and filters against real stores: nobody sees a row that is not theirs.
 
 Every row's tenant, groups and metadata are hostile texts; what may be seen is worked out
-in Python. `LAKERAG_HOSTILE_SEARCHES` sets how many searches each store answers.
+in Python. `LAKERAG_HOSTILE_SEARCHES` sets how many searches each store answers,
+`LAKERAG_HOSTILE_VALUES` how many hostile groups are shown to it.
 """
 
 import os
@@ -21,6 +22,9 @@ from tests.integration.stores.conftest import emptied
 from tests.stores_fixtures import row
 
 SEARCHES = int(os.environ.get("LAKERAG_HOSTILE_SEARCHES", "150"))
+VALUES = int(os.environ.get("LAKERAG_HOSTILE_VALUES", "4000"))
+GROUPS = 200
+"""Hostile groups of one asker."""
 FIELDS = {"team": "text", "tags": "texts", "year": "number"}
 
 
@@ -74,7 +78,9 @@ def address(request):
     return request.getfixturevalue(f"{request.param}_address")
 
 
-def test_every_search_sees_exactly_the_rows_that_its_rights_and_filter_allow(address):
+@pytest.fixture
+def filled(address):
+    """A store that holds hostile rows, those rows, and the name of their collection."""
     source = random.Random(6)
     strong = MilvusStore(address)
     name = emptied(strong)
@@ -84,6 +90,29 @@ def test_every_search_sees_exactly_the_rows_that_its_rights_and_filter_allow(add
     strong.close()
     # All is written and counted: reading without waiting for the newest writes is as exact, and faster.
     store = MilvusStore(StoreAddress(address.uri, consistency="Eventually"))
+    yield store, rows, name
+    store.close()
+
+
+def test_no_hostile_group_or_tenant_opens_a_row_that_it_should_not(filled):
+    store, rows, name = filled
+    source = random.Random(7)
+    held = [encode(written) for written in rows]
+    for _ in range(VALUES // GROUPS):
+        access = asker(source, rows)
+        # Texts near to the groups that rows have, so that one that is read wrongly would meet a row.
+        near = [group for written in source.sample(rows, 60) for group in written["acl_groups"]]
+        altered = [text[:-1] if source.random() < 0.5 else text + hostile_text(source) for text in near]
+        made_up = [hostile_text(source) for _ in range(GROUPS - len(altered))]
+        hostile = Access(access.tenant, (*access.groups, *(text for text in (*altered, *made_up) if text != "*")))
+        found = store.search(name, np.eye(4, dtype=np.float32)[:1], [Query("", hostile, 1000)])[0]
+        allowed = {kept["chunk_id"] for kept in held if can_see(hostile, kept)}
+        assert {passage.chunk_id for passage in found} == allowed, hostile
+
+
+def test_every_search_sees_exactly_the_rows_that_its_rights_and_filter_allow(filled):
+    store, rows, name = filled
+    source = random.Random(8)
     held = [encode(written) for written in rows]
     seen = 0
     for n in range(SEARCHES):
@@ -94,5 +123,4 @@ def test_every_search_sees_exactly_the_rows_that_its_rights_and_filter_allow(add
         allowed = {kept["chunk_id"] for kept in held if can_see(access, kept) and holds(condition, kept)}
         assert {passage.chunk_id for passage in found} == allowed, (access, text)
         seen += len(allowed)
-    store.close()
     assert seen > SEARCHES / 10, "the askers saw too little for the test to mean anything"

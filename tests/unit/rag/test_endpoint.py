@@ -14,6 +14,8 @@ from tests.fakes.rag import passage
 class Echo:
     """A pipeline that keeps what it is asked."""
 
+    max_batch = 100
+
     def __init__(self) -> None:
         self.asked: list[Question] = []
         self.max_new_tokens: int | None = None
@@ -22,6 +24,9 @@ class Echo:
         self.asked += questions
         self.max_new_tokens = max_new_tokens
         return [Answer(q.question, "yes [1]", False, "", 0.9, (), "echo", "1", 0, 0, {}) for q in questions]
+
+    def check(self, questions: list[Question], max_new_tokens: int | None = None) -> None:
+        """Takes everything."""
 
     def search(self, questions: list[Question]) -> list[list[Passage]]:
         self.asked += questions

@@ -8,6 +8,7 @@ from lakerag.errors import (
     UsageError,
 )
 from lakerag.rag.retrieve import REFRESH_S, Retriever
+from lakerag.rag.steps import Steps
 from lakerag.records import Access, Question
 from lakerag.stores.base import Collection
 from lakerag.stores.generations import switch
@@ -41,19 +42,23 @@ def add_collection(store: MemoryStore, name: str, embedder: WordEmbedder) -> Non
 
 
 def found_ids(retriever: Retriever, question: Question) -> list[str]:
-    return [found.chunk_id for found in retriever.retrieve([question]).passages[0]]
+    return [found.chunk_id for found in retriever.retrieve([question], Steps())[0]]
 
 
 def test_questions_share_one_embedding_call_and_one_search(embedder: WordEmbedder, store: MemoryStore) -> None:
     retriever = Retriever(embedder, store, "docs", {})
-    found = retriever.retrieve([Question("delta versions", top_k=1), Question("board", top_k=1)])
+    steps = Steps()
+    found = retriever.retrieve([Question("delta versions", top_k=1), Question("board", top_k=1)], steps)
     assert embedder.calls == [["delta versions", "board"]]
     assert [(name, [query.text for query in queries]) for name, queries in store.searches] == [
         ("blue", ["delta versions", "board"])
     ]
-    assert [[p.chunk_id for p in passages] for passages in found.passages] == [["delta"], ["delta"]]
-    assert found.embed_ms > 0
-    assert found.search_ms > 0
+    assert [[p.chunk_id for p in passages] for passages in found] == [["delta"], ["delta"]]
+    assert [(step.name, step.facts) for step in steps.taken] == [
+        ("embed", {"questions": 2}),
+        ("search", {"queries": 2}),
+    ]
+    assert min(steps.timings("embed", "search").values()) > 0
 
 
 def test_rights_of_the_question_reach_the_store(embedder: WordEmbedder, store: MemoryStore) -> None:
@@ -65,7 +70,7 @@ def test_rights_of_the_question_reach_the_store(embedder: WordEmbedder, store: M
 
 def test_filter_reaches_the_store_parsed(embedder: WordEmbedder, store: MemoryStore) -> None:
     retriever = Retriever(embedder, store, "docs", {"year": "number"})
-    retriever.retrieve([Question("delta", filter="year >= 2024"), Question("delta", filter=" ")])
+    retriever.retrieve([Question("delta", filter="year >= 2024"), Question("delta", filter=" ")], Steps())
     conditions = [query.condition for query in store.searches[0][1]]
     assert (conditions[0].field.name, conditions[0].op, conditions[0].values) == ("year", ">=", (2024,))  # type: ignore[union-attr]
     assert conditions[1] is None
@@ -73,18 +78,18 @@ def test_filter_reaches_the_store_parsed(embedder: WordEmbedder, store: MemorySt
 
 def test_filter_over_an_undeclared_field_is_refused(embedder: WordEmbedder, store: MemoryStore) -> None:
     with pytest.raises(UsageError, match="undeclared field 'year'"):
-        Retriever(embedder, store, "docs", {}).retrieve([Question("delta", filter="year >= 2024")])
+        Retriever(embedder, store, "docs", {}).retrieve([Question("delta", filter="year >= 2024")], Steps())
 
 
 def test_keyword_question_is_not_embedded(embedder: WordEmbedder, store: MemoryStore) -> None:
     long = " ".join(["delta"] * 13)
-    Retriever(embedder, store, "docs", {}).retrieve([Question(long, mode="keyword"), Question("delta")])
+    Retriever(embedder, store, "docs", {}).retrieve([Question(long, mode="keyword"), Question("delta")], Steps())
     assert embedder.calls == [["delta"]]
 
 
 def test_question_over_the_embedders_limit_is_refused_not_cut(embedder: WordEmbedder, store: MemoryStore) -> None:
     with pytest.raises(UsageError, match=r"at most 12 word pieces.*found 13"):
-        Retriever(embedder, store, "docs", {}).retrieve([Question(" ".join(["delta"] * 13))])
+        Retriever(embedder, store, "docs", {}).retrieve([Question(" ".join(["delta"] * 13))], Steps())
 
 
 def test_missing_index_says_what_to_run(embedder: WordEmbedder) -> None:
@@ -122,7 +127,7 @@ def test_alias_moved_to_another_space_is_refused_and_never_searched(embedder: Wo
     clock.now = REFRESH_S
     for _ in range(2):
         with pytest.raises(MixedSpacesError):
-            retriever.retrieve([Question("delta")])
+            retriever.retrieve([Question("delta")], Steps())
     assert store.searches == []
 
 
@@ -137,7 +142,7 @@ def test_after_a_move_to_another_space_the_kept_collection_of_its_own_answers(
     assert found_ids(retriever, Question("delta")) == ["delta"]
     store.drop("blue")
     with pytest.raises(MixedSpacesError):
-        retriever.retrieve([Question("delta")])
+        retriever.retrieve([Question("delta")], Steps())
 
 
 def test_collection_dropped_after_the_alias_moved_is_left_at_once(embedder: WordEmbedder, store: MemoryStore) -> None:
@@ -153,7 +158,7 @@ def test_store_that_is_down_is_said_to_be(embedder: WordEmbedder, store: MemoryS
     retriever = Retriever(embedder, store, "docs", {})
     store.down = True
     with pytest.raises(StoreUnavailableError):
-        retriever.retrieve([Question("delta")])
+        retriever.retrieve([Question("delta")], Steps())
 
 
 def test_empty_collection_is_told_from_hidden_rows(embedder: WordEmbedder, store: MemoryStore) -> None:

@@ -11,7 +11,7 @@ from lakerag.models.extractive.reading import Place, Reading
 from lakerag.models.sentences import Piece
 from lakerag.records import Sentence
 
-MIN_CHANCE = 0.01
+MIN_CHANCE = 0.003
 """A further piece less likely than this to hold the answer costs the reader more than it gives."""
 
 MIN_CLAUSE_WORDS = 5

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from lakerag.errors import UsageError
 from lakerag.records import PUBLIC_GROUP, Access
+from lakerag.stores.base import Window
 from lakerag.stores.filters import Comparison, Condition, Every, Field
 
 _ESCAPES = str.maketrans({'"': '\\"', "\\": "\\\\", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
@@ -31,6 +32,12 @@ def quote(text: str) -> str:
 def any_key(keys: Iterable[str]) -> str:
     """Returns the expression for rows with one of the keys."""
     return f"chunk_id in {_list(keys)}"
+
+
+def inside(windows: Iterable[Window]) -> str:
+    """Returns the expression for chunks that reach into one of the windows."""
+    terms = (f"(doc_id == {quote(w.doc_id)} and start < {int(w.end)} and end > {int(w.start)})" for w in windows)
+    return f"({' or '.join(terms)})"
 
 
 def visible(access: Access, *, by_token: bool = False) -> str:

@@ -1,25 +1,31 @@
 """Vector, keyword and hybrid search, each request within the asker's rights."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from pymilvus import AnnSearchRequest, RRFRanker
+from pymilvus import AnnSearchRequest
 
 from lakerag.records import Passage, Vectors
-from lakerag.stores.base import Query
-from lakerag.stores.milvus import layout
+from lakerag.stores.base import Query, Window
+from lakerag.stores.milvus import fusion, layout
 from lakerag.stores.milvus.connection import Connection
-from lakerag.stores.milvus.expressions import any_key
+from lakerag.stores.milvus.expressions import any_key, inside
 from lakerag.tables import INDEX_KEY, INDEX_VECTOR
 
 MODES = ("vector", "keyword", "hybrid")
-RRF_K = 60
-"""Cormack, Clarke, Büttcher: Reciprocal Rank Fusion outperforms Condorcet, SIGIR 2009."""
-MIN_CANDIDATES = 100
-"""Hits of each part at least, before they are fused; also the breadth of the graph search."""
+MIN_CANDIDATES = 50
+"""Hits of each part at least, before they are fused."""
+MIN_BREADTH = 100
+"""Of the graph search."""
 EXACT_ROWS = 2000
 """So few visible rows are compared one by one where the index comes up short."""
+
+_WINDOWS = 32
+"""Windows of one request."""
+_MAX_AROUND = 2000
+"""Chunks that one request for surroundings brings back at most."""
 
 _PASSAGE = ["chunk_id", "doc_id", "path", "title", "heading", "text", "start", "end", "page", "alternates"]
 
@@ -30,7 +36,7 @@ def search(
     """Returns the passages of queries that differ in text and vector alone, best first.
 
     Where an index comes up short, vector search compares all visible rows; hybrid search
-    leaves that to the ranks of its keyword half.
+    leaves that to its keyword half.
 
     Args:
         connection: The store.
@@ -54,8 +60,19 @@ def search(
     return found
 
 
+def around(connection: Connection, name: str, visible: str, windows: Sequence[Window]) -> list[Passage]:
+    """Returns the visible chunks that reach into the windows."""
+    return [
+        _passage(row, 0.0)
+        for first in range(0, len(windows), _WINDOWS)
+        for row in _rows(
+            connection, name, f"{visible} and {inside(windows[first : first + _WINDOWS])}", _PASSAGE, _MAX_AROUND
+        )
+    ]
+
+
 def _nearest(vectors: Vectors, visible: str, limit: int) -> AnnSearchRequest:
-    breadth = {"ef": max(MIN_CANDIDATES, limit)}
+    breadth = {"ef": max(MIN_BREADTH, limit)}
     options = {"metric_type": layout.VECTOR_METRIC, "params": breadth}
     return AnnSearchRequest(list(vectors), INDEX_VECTOR, options, limit, visible)
 
@@ -82,16 +99,14 @@ def _ask(connection: Connection, name: str, request: AnnSearchRequest) -> list[l
 
 
 def _fuse(connection: Connection, name: str, parts: list[AnnSearchRequest], limit: int) -> list[list[Passage]]:
-    found = connection.call(
-        connection.client.hybrid_search,
-        name,
-        parts,
-        RRFRanker(RRF_K),
-        limit=limit,
-        output_fields=_PASSAGE,
-        consistency_level=connection.address.consistency,
-    )
-    return [[_passage(hit["entity"], hit["distance"]) for hit in hits] for hits in found]
+    """Searches every part and adds the scores up."""
+    results = []
+    for found in zip(*(_ask(connection, name, part) for part in parts), strict=True):
+        rows = {passage.chunk_id: passage for passages in found for passage in passages}
+        scores = [{passage.chunk_id: passage.score for passage in passages} for passages in found]
+        fused = fusion.fuse(scores, parts[0].limit, limit)
+        results.append([replace(rows[key], score=score) for key, score in fused])
+    return results
 
 
 def _exact(connection: Connection, name: str, vectors: Vectors, visible: str, limit: int) -> list[list[Passage]]:

@@ -14,12 +14,12 @@ from lakerag.errors import (
     SchemaError,
     UsageError,
 )
-from lakerag.records import Passage, Vectors
+from lakerag.records import Access, Passage, Vectors
 from lakerag.stores import rows as contract
-from lakerag.stores.base import Collection, Query, Row, StoreAddress
+from lakerag.stores.base import Collection, Query, Row, StoreAddress, Window
 from lakerag.stores.milvus import layout, searching
 from lakerag.stores.milvus.connection import Connection
-from lakerag.stores.milvus.expressions import allowed, any_key, tokens
+from lakerag.stores.milvus.expressions import allowed, any_key, tokens, visible
 from lakerag.stores.milvus.failures import ALIAS_NOT_FOUND, NOT_FOUND
 from lakerag.tables import INDEX_KEY, INDEX_VECTOR
 
@@ -34,7 +34,7 @@ _HITS = 2000
 class MilvusStore:
     """A `VectorStore` over one Milvus.
 
-    Scores are cosines in vector mode, BM25 in keyword mode, reciprocal ranks in hybrid
+    Scores are cosines in vector mode, BM25 in keyword mode, mean standard scores in hybrid
     mode. Keyword and hybrid mode need Milvus 2.5 or Milvus Lite.
     """
 
@@ -48,6 +48,7 @@ class MilvusStore:
         self._milvus = Connection(address)
         self._client = self._milvus.client
         self._limit = {"timeout": address.timeout_s}
+        self._known: dict[str, Mapping[str, Any]] = {}
 
     def create(self, collection: Collection) -> None:
         try:
@@ -65,6 +66,7 @@ class MilvusStore:
         self._index(collection.name)
 
     def drop(self, name: str) -> None:
+        self._known.pop(name, None)
         with self._milvus.translated(name):
             if not self._client.has_collection(name, **self._limit):
                 return
@@ -113,13 +115,20 @@ class MilvusStore:
     def search(self, name: str, vectors: Vectors, queries: Sequence[Query]) -> list[list[Passage]]:
         results: list[list[Passage]] = [[] for _ in queries]
         if queries:
-            self._check(self._describe(name), name, vectors, queries)
-        for visible, places in self._alike(queries):
+            self._check(self._described(name), name, vectors, queries)
+        for rights, places in self._alike(queries):
             asked = [queries[place] for place in places]
-            found = searching.search(self._milvus, name, visible, vectors[places], asked)
+            try:
+                found = searching.search(self._milvus, name, rights, vectors[places], asked)
+            except CollectionMissingError:
+                self._known.pop(name, None)
+                raise
             for place, passages in zip(places, found, strict=True):
                 results[place] = passages
         return results
+
+    def around(self, name: str, access: Access, windows: Sequence[Window]) -> list[Passage]:
+        return searching.around(self._milvus, name, visible(access, by_token=self._milvus.lite), windows)
 
     def scan(self, name: str, fields: Sequence[str], batch_rows: int = 1000) -> Iterator[list[dict[str, Any]]]:
         iterator = self._milvus.call(
@@ -150,6 +159,15 @@ class MilvusStore:
         with self._milvus.translated(name):
             description: Mapping[str, Any] = self._client.describe_collection(name, **self._limit)
         return description
+
+    def _described(self, name: str) -> Mapping[str, Any]:
+        """Returns what never changes of a collection; asked for once, unless the name is an alias, which moves."""
+        if name not in self._known:
+            description = self._describe(name)
+            if description["collection_name"] != name:
+                return description
+            self._known[name] = description
+        return self._known[name]
 
     def _create(self, collection: Collection) -> None:
         with self._milvus.translated(collection.name):
@@ -205,12 +223,12 @@ class MilvusStore:
         """Yields the places of queries that one request can carry, with the filter that they share."""
         groups: dict[tuple[str, str, int], list[int]] = defaultdict(list)
         for place, query in enumerate(queries):
-            visible = allowed(query.access, query.condition, by_token=self._milvus.lite)
-            groups[visible, query.mode, query.top_k].append(place)
-        for (visible, _, top_k), places in groups.items():
+            rights = allowed(query.access, query.condition, by_token=self._milvus.lite)
+            groups[rights, query.mode, query.top_k].append(place)
+        for (rights, _, top_k), places in groups.items():
             size = max(1, _HITS // top_k)
             for first in range(0, len(places), size):
-                yield visible, places[first : first + size]
+                yield rights, places[first : first + size]
 
 
 def _ours(name: str, description: Mapping[str, Any]) -> Collection:

@@ -29,7 +29,10 @@ class Shape:
 
 @dataclass(frozen=True)
 class Run:
-    """One training run: at most `steps` steps and at most `seconds`; the learning rate follows whichever is nearer."""
+    """One training run: at most `steps` steps and at most `seconds`, those of compiling aside.
+
+    The learning rate follows whichever is nearer.
+    """
 
     steps: int
     seconds: float
@@ -54,8 +57,8 @@ class ReaderSettings:
 class WriterSettings:
     """How the question writer is tuned, and how many sentences it asks about, `batch` at a time."""
 
-    run: Run = Run(steps=1500, seconds=45, batch=256, rate=0.006)
-    sentences: int = 400_000
+    run: Run = Run(steps=320, seconds=45, batch=256, rate=0.006)
+    sentences: int = 420_000
     batch: int = 4096
     temperature: float = 0.7
 
@@ -87,11 +90,11 @@ class Recipe:
     tokenizer: TokenizerSettings = TokenizerSettings()
     shape: Shape = Shape()
     reader: ReaderSettings = ReaderSettings()
-    transplant: Run = Run(steps=2000, seconds=110, batch=256, rate=0.01)
-    pretrain: Run = Run(steps=6000, seconds=240, batch=256, rate=0.012)
+    transplant: Run = Run(steps=2000, seconds=90, batch=256, rate=0.01)
+    pretrain: Run = Run(steps=8000, seconds=310, batch=128, rate=0.01)
     writer: WriterSettings = WriterSettings()
     tasks: TaskSettings = TaskSettings()
-    tune: Run = Run(steps=6000, seconds=480, batch=256, rate=0.01)
+    tune: Run = Run(steps=8000, seconds=420, batch=128, rate=0.008)
 
 
 def load_recipe(path: Path) -> Recipe:

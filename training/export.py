@@ -1,17 +1,20 @@
 """Step 9: the files that ship: packed weights, config, tokenizer; loaded once to see that they answer as trained."""
 
+import json
 import shutil
 
 import torch
 from safetensors.torch import save_file
 from transformers import T5Config
 
-from lakerag.models.t5_grounded import CONFIG, TOKENIZER, WEIGHTS, layout, load_grounded_t5, pack
+from lakerag.models.t5_grounded import CALIBRATION, CONFIG, TOKENIZER, WEIGHTS, layout, load_grounded_t5, pack
 from training import tokenizer
 from training.config import Recipe
 from training.t5 import BUCKETS, MAX_DISTANCE, T5, transformers_names
 
 MAX_BYTES = 32_000_000
+UNCALIBRATED = (0.0, 1.0, 0.0, 0.0)
+"""The confidence is then the probability that a passage answers."""
 PROBE = layout.render("How tall is the tower?", ["The tower is 324 metres tall.", "Paris is the capital of France."])
 
 
@@ -54,6 +57,8 @@ def main(recipe: Recipe) -> None:
     save_file(pack(transformers_names(weights)), recipe.export / WEIGHTS)
     (recipe.export / CONFIG).write_text(config_of(recipe).to_json_string(), encoding="utf-8")
     shutil.copy(recipe.work / "tokenizer.json", recipe.export / TOKENIZER)
+    if not (recipe.export / CALIBRATION).exists():
+        (recipe.export / CALIBRATION).write_text(json.dumps({"weights": UNCALIBRATED}), encoding="utf-8")
     size = sum((recipe.export / name).stat().st_size for name in (WEIGHTS, CONFIG, TOKENIZER))
     if size > MAX_BYTES:
         raise ValueError(f"expected at most {MAX_BYTES} bytes, found {size}: make the shape or the vocabulary smaller")

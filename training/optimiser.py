@@ -1,5 +1,6 @@
 """Muon for the matrices, AdamW for the rest, and the loop that every training step shares."""
 
+import math
 import time
 from collections.abc import Callable, Iterator
 
@@ -14,6 +15,8 @@ DECAY = 0.02
 EMBEDDING_SHARE = 0.4
 VECTOR_SHARE = 0.15
 LOG_EVERY = 100
+UNTIMED_STEPS = 8
+"""Steps before the clock starts: they compile, which says nothing about those that follow."""
 
 
 def orthogonalise(update: Tensor) -> Tensor:
@@ -72,7 +75,11 @@ def rate_factor(progress: float, run: Run) -> float:
 
 def train(model: T5, loss_of: Callable[[tuple[Tensor, ...]], Tensor], batches: Iterator[tuple[Tensor, ...]],
           run: Run, name: str) -> None:  # fmt: skip
-    """Runs until the steps or the seconds of `run` are used up."""
+    """Runs until the steps or the seconds of `run` are used up.
+
+    Raises:
+        FloatingPointError: The loss is no longer a number.
+    """
     where = model.embedding.weight.device
     layer_ids = {id(p) for _, p in matrices(model)}
     rest = [p for p in model.parameters() if id(p) not in layer_ids and p is not model.embedding.weight]
@@ -84,6 +91,8 @@ def train(model: T5, loss_of: Callable[[tuple[Tensor, ...]], Tensor], batches: I
         parameter.grad = torch.zeros_like(parameter)
     started, losses = time.monotonic(), list[Tensor]()
     for step in range(run.steps):
+        if step <= UNTIMED_STEPS:
+            started = time.monotonic()
         progress = max((step + 1) / run.steps, (time.monotonic() - started) / run.seconds)
         if progress > 1:
             break
@@ -98,7 +107,9 @@ def train(model: T5, loss_of: Callable[[tuple[Tensor, ...]], Tensor], batches: I
         adam.step()
         torch._foreach_zero_([p.grad for p in parameters])
         losses.append(loss.detach())
-        if step % LOG_EVERY == LOG_EVERY - 1:
-            report = f"{torch.stack(losses).mean().item():.4f}"
-            print(f"{name}: step {step + 1}, {time.monotonic() - started:.0f} s, loss {report}", flush=True)
+        if step % LOG_EVERY == LOG_EVERY - 1 or step == UNTIMED_STEPS:
+            mean = torch.stack(losses).mean().item()
+            print(f"{name}: step {step + 1}, {time.monotonic() - started:.0f} s, loss {mean:.4f}", flush=True)
+            if not math.isfinite(mean):
+                raise FloatingPointError(f"expected a finite loss, found {mean} at step {step + 1} of {name}")
             losses.clear()

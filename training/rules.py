@@ -57,9 +57,7 @@ def questions(passage: Passage, title: str, pick: random.Random) -> list[RuleQue
     ]
     text = squeeze(passage.text)
     return [
-        q
-        for q in found
-        if 0 < len(q.answer) <= MAX_ANSWER_CHARS and 6 < len(q.question) < 220 and q.answer.strip("`") in text
+        q for q in found if 0 < len(q.answer) <= MAX_ANSWER_CHARS and 6 < len(q.question) < 220 and q.answer in text
     ]
 
 
@@ -118,7 +116,7 @@ def _commands(passage: Passage, pick: random.Random) -> Iterator[RuleQuestion]:
             continue
         action = next((match[1] for form in INTRO if (match := form.search(intro[0]))), "").lower()
         if action.split(" ")[0] in VERBS:
-            yield RuleQuestion("command", _how(action, pick), f"`{' '.join(lines)}`")
+            yield RuleQuestion("command", _how(action, pick), " ".join(lines))
 
 
 def _sentences(passage: Passage, pick: random.Random) -> Iterator[RuleQuestion]:

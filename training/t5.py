@@ -165,12 +165,20 @@ class T5(nn.Module):
     def logits(self, states: Tensor) -> Tensor:
         return functional.linear(states, self.embedding.weight.to(states.dtype)).float()
 
-    def forward(self, tokens: Tensor, labels: Tensor) -> Tensor:
-        """Returns the mean cross-entropy; `labels` (batch, length) hold `IGNORED` after the end."""
+    def forward(self, tokens: Tensor, labels: Tensor, *, even: bool = False) -> Tensor:
+        """Returns the mean cross-entropy; `labels` (batch, length) hold `IGNORED` after the end.
+
+        With `even` the tokens of a row of n weigh 1 / sqrt(n): a date counts nearly as much as a sentence.
+        """
         memory, _ = self.encode(tokens)
         shifted = functional.pad(labels[:, :-1].clamp(min=PAD), (1, 0), value=PAD)
         logits = self.logits(self.decode(shifted, memory, padding_bias(tokens)))
-        return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+        if not even:
+            return functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED)
+        each = functional.cross_entropy(logits.flatten(0, 1), labels.flatten(), ignore_index=IGNORED, reduction="none")
+        written = (labels != IGNORED).float()
+        weight = written / written.sum(1, keepdim=True).clamp(min=1).sqrt()
+        return (each.view_as(weight) * weight).sum() / weight.sum()
 
     @torch.no_grad()
     def generate(

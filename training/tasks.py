@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from tokenizers import Tokenizer
 
 from lakerag.models.t5_grounded import layout
 from training import tokenizer
@@ -23,7 +24,7 @@ from training.rules import RuleQuestion
 from training.rules import questions as rule_questions
 from training.streams import spread
 from training.t5 import IGNORED
-from training.writer import pad, shown
+from training.writer import shown
 
 LENGTHS = (352, 704)
 """Inputs are padded to one of these; longer ones are left out."""
@@ -36,6 +37,7 @@ SENTENCES_A_WINDOW = 5
 RULES_A_PASSAGE = 3
 TERMS_A_PASSAGE = 5
 NATURAL_REPEATS = 8
+ENCODED_AT_ONCE = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,16 +149,17 @@ def rows(recipe: Recipe, pool: Pool) -> Iterator[tuple[bool, Row]]:
     trainable = ~torch.tensor(pool.held_out, device=vectors.device)
     rivals = nearest(queries, vectors, RIVALS, allowed=trainable)
     pick = random.Random(recipe.seed)
+    searched = [squeeze(text).lower() for text in pool.passages]
     for asked, near in zip(pool.asked, rivals, strict=True):
-        row = _row(recipe, pool, asked, near.tolist(), pick)
+        said = squeeze(asked.answer).lower()
+        others = [n for n in near.tolist() if n != asked.gold and said not in searched[n]]
+        row = _row(recipe, pool, asked, others, pick)
         if row is not None:
             yield pool.held_out[asked.gold], row
 
 
-def _row(recipe: Recipe, pool: Pool, asked: Asked, near: list[int], pick: random.Random) -> Row | None:
+def _row(recipe: Recipe, pool: Pool, asked: Asked, others: list[int], pick: random.Random) -> Row | None:
     answer = squeeze(asked.answer)
-    said = answer.lower()
-    others = [n for n in near if n != asked.gold and said not in squeeze(pool.passages[n]).lower()]
     answerable = pick.random() >= recipe.tasks.unanswerable
     wanted = pick.choice(PASSAGES)
     texts = [pool.passages[asked.gold]] if answerable else []
@@ -183,16 +186,29 @@ def _typed(question: str, pick: random.Random) -> str:
 def save_arrays(recipe: Recipe, tasks: list[Row], target: Path) -> None:
     """Tokenises tasks into arrays of two lengths: inputs_N and labels_N, int16."""
     words = tokenizer.load(recipe)
-    inputs = [e.ids for e in words.encode_batch([layout.render(t.question, t.passages) for t in tasks])]
-    labels = [e.ids for e in words.encode_batch([layout.write(t.answer, t.citation) for t in tasks])]
+    inputs = _encode(words, [layout.render(task.question, task.passages) for task in tasks])
+    labels = _encode(words, [layout.write(task.answer, task.citation) for task in tasks])
     arrays, shorter = {}, 0
     for length in LENGTHS:
         fitting = [n for n, row in enumerate(inputs) if shorter < len(row) <= length and len(labels[n]) <= OUTPUT]
-        arrays[f"inputs_{length}"] = pad([inputs[n] for n in fitting], length, tokenizer.PAD)
-        arrays[f"labels_{length}"] = pad([labels[n] for n in fitting], OUTPUT, IGNORED)
+        arrays[f"inputs_{length}"] = _filled([inputs[n] for n in fitting], length, tokenizer.PAD)
+        arrays[f"labels_{length}"] = _filled([labels[n] for n in fitting], OUTPUT, IGNORED)
         shorter = length
         print(f"tasks of up to {length} tokens: {len(fitting)}", flush=True)
     np.savez(target, **arrays)
+
+
+def _encode(words: Tokenizer, texts: list[str]) -> list[np.ndarray]:
+    starts = range(0, len(texts), ENCODED_AT_ONCE)
+    parts = (words.encode_batch_fast(texts[start : start + ENCODED_AT_ONCE]) for start in starts)
+    return [np.array(encoding.ids, np.int16) for part in parts for encoding in part]
+
+
+def _filled(rows: list[np.ndarray], length: int, filler: int) -> np.ndarray:
+    filled = np.full((len(rows), length), filler, np.int16)
+    for target, row in zip(filled, rows, strict=True):
+        target[: len(row)] = row
+    return filled
 
 
 def main(recipe: Recipe) -> None:

@@ -127,7 +127,7 @@ def _norm_weight(states: Tensor, scale: Tensor) -> Tensor:
 
 def _scaled(scale: Tensor, norm: torch.nn.LayerNorm, summed: Tensor) -> Tensor:
     wanted = scale * norm.weight / summed.std(-1).mean()
-    return wanted.abs().clamp(min=1e-4) * wanted.sign()
+    return torch.where(wanted < 0, -1.0, 1.0) * wanted.abs().clamp(min=1e-4)
 
 
 def _embeddings(teacher: BertModel, recipe: Recipe) -> Tensor:

@@ -38,7 +38,7 @@ def main(recipe: Recipe) -> None:
     if recipe.compile:
         model.compile_layers()
     batches = task_batches(arrays, recipe.tune.batch, recipe.seed)
-    train(model, lambda batch: model(batch[0].long(), batch[1].long()), batches, recipe.tune, "tune")
+    train(model, lambda batch: model(batch[0].long(), batch[1].long(), even=True), batches, recipe.tune, "tune")
     torch.save(model.state_dict(), recipe.work / "tuned.pt")
 
 

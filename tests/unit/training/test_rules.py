@@ -26,7 +26,7 @@ def test_headings_that_name_a_section_ask_nothing() -> None:
 def test_code_after_its_announcement_answers_with_the_command() -> None:
     found = asked("To list the pods, run:", "```\nkubectl get pods\n```")
 
-    assert [(q.kind, q.answer) for q in found] == [("command", "`kubectl get pods`")]
+    assert [(q.kind, q.answer) for q in found] == [("command", "kubectl get pods")]
     assert "list the pods" in found[0].question
 
 

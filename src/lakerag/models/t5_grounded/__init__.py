@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast, T5ForConditionalGeneration
 
 WEIGHTS, CONFIG, TOKENIZER = "model.int8.safetensors", "config.json", "tokenizer.json"
+CALIBRATION = "calibration.json"
 SPECIAL_TOKENS = {"pad_token": "<pad>", "eos_token": "</s>", "unk_token": "<unk>"}
 SCALE = ".scale"
 """What the name of a row scale, (rows,) float16, adds to the name of its int8 matrix, (rows, columns)."""

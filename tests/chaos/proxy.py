@@ -39,9 +39,18 @@ class Proxy:
         self._refusing = False
 
     def close(self) -> None:
-        self.cut()
+        """Breaks every connection and ends."""
+        asyncio.run_coroutine_threadsafe(self._end(), self._loop).result()
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
+        self._loop.close()
+
+    async def _end(self) -> None:
+        self._refusing = True
+        self._server.close()
+        self._break()
+        others = asyncio.all_tasks() - {asyncio.current_task()}
+        await asyncio.gather(*others, return_exceptions=True)
 
     def _break(self) -> None:
         for writer in list(self._open):

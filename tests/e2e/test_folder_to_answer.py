@@ -127,7 +127,7 @@ def test_registered_model_answers_in_batches_and_in_sql(job, tmp_path):
 def test_commands_speak_json_and_say_what_is_wrong(tmp_path):
     def lakerag(*arguments: str) -> "subprocess.CompletedProcess[str]":
         command = [sys.executable, "-m", "lakerag", *arguments, "--home", str(tmp_path / "home")]
-        return subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
+        return subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
 
     no_index = lakerag("ask", "Anything?", "--json")
     assert (no_index.returncode, no_index.stdout) == (1, "")

@@ -208,7 +208,7 @@ def test_model_loads_in_a_fresh_process_without_spark_or_torch(packaged: Package
         "import lakerag\n"
         "print(json.dumps([answer['answer'], answer['model_version'], lakerag.__file__]))\n"
     )
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True, timeout=600)
     assert done.returncode == 0, done.stderr
     answer, version, code = json.loads(done.stdout.splitlines()[-1])
     assert "Old versions are removed by VACUUM after 7 days. [1]" in answer

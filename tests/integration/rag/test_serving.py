@@ -178,4 +178,4 @@ def test_mlflow_serves_the_champion_by_hand(champion: Index, tmp_path: Path) -> 
         assert reply["predictions"][0]["model_version"] == "lakerag/1"
     finally:
         process.terminate()
-        process.wait(timeout=20)
+        process.wait(timeout=60)

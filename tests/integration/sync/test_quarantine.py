@@ -1,14 +1,14 @@
 """Rows that no store can hold go to quarantine, and the rest goes on."""
 
 from lakerag.stores import connect
-from lakerag.tables import SYNC_QUARANTINE
+from lakerag.tables import GOLD_CHUNKS, SYNC_QUARANTINE
 from tests.integration.sync.gold import append, chunk, indexed, merge, syncing
 
 
 def poisoned(key, text, vector):
     """A chunk with another vector."""
-    row = chunk(key, text)
-    return (*row[:12], vector, *row[13:])
+    row, place = chunk(key, text), GOLD_CHUNKS.names.index("embedding")
+    return (*row[:place], vector, *row[place + 1 :])
 
 
 def test_poison_rows_are_quarantined_with_their_reasons_and_their_old_content_is_removed(catalog, address, tmp_path):

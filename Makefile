@@ -1,6 +1,6 @@
 # Every target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-integration chaos fmt check lock build clean
+.PHONY: help setup demo test test-unit test-integration chaos fmt check lock build check-release sbom audit clean
 
 BIN := .venv/bin
 # Two processes, each with a Spark session of its own; a file's tests stay together, the long ones come first.
@@ -51,7 +51,18 @@ lock: setup ## Bring requirements.lock up to pyproject.toml (ARGS=--upgrade for 
 		--python-version 3.10 --no-header --no-annotate --quiet $(ARGS) -o requirements.lock
 
 build: setup ## Wheel and source archive in dist/
+	@rm -rf dist
 	@$(BIN)/python -m build --no-isolation
+
+check-release: build ## Install the wheel in an empty environment and let `lakerag doctor` look around (minutes)
+	@$(BIN)/python scripts/check_release.py
+
+sbom: setup ## dist/lakerag.cdx.json: every installed package with version and licence (CycloneDX; no network)
+	@mkdir -p dist
+	@$(BIN)/cyclonedx-py environment --output-reproducible -o dist/lakerag.cdx.json $(BIN)/python
+
+audit: setup ## Known vulnerabilities of requirements.lock (needs a network: asks PyPI's advisory service)
+	@$(BIN)/python scripts/pip_settings.py $(BIN)/uv tool run pip-audit --strict --disable-pip --no-deps -r requirements.lock $(ARGS)
 
 clean: ## Remove what is built or run; .venv and .lakerag stay
 	@rm -rf dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis spark-warehouse

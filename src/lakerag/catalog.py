@@ -9,6 +9,7 @@ from typing import Any
 from pyspark.sql import DataFrame, Row, SparkSession
 
 from lakerag.config import Lakehouse
+from lakerag.errors import SchemaError
 from lakerag.tables import ALL_TABLES, Table
 
 
@@ -20,6 +21,11 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Returns a text as a SQL string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def properties_of(table: Table) -> dict[str, str]:
+    """Returns the table properties of a contract; its constraints are properties of Delta's own."""
+    return {**table.properties, "lakerag.key": ",".join(table.key), "lakerag.contract": str(table.version)}
 
 
 @dataclass(frozen=True)
@@ -37,6 +43,22 @@ class Catalog:
         """Creates the tables that are not there; touches no existing one."""
         with ThreadPoolExecutor(max_workers=4) as creating:
             list(creating.map(self._ensure, tables))
+
+    def check(self, tables: Iterable[Table] = ALL_TABLES) -> None:
+        """Looks whether the tables have every column of their contracts.
+
+        Raises:
+            SchemaError: Some were made by an older version; nothing was written.
+        """
+        with ThreadPoolExecutor(max_workers=4) as looking:
+            lacking = dict(zip((table.name for table in tables), looking.map(self._lacking, tables), strict=True))
+        if older := {name: columns for name, columns in lacking.items() if columns}:
+            found = "; ".join(f"{name} lacks {', '.join(columns)}" for name, columns in older.items())
+            raise SchemaError(
+                f"Expected the tables of this version of lakerag, found an older layout: {found}. "
+                "`lakerag migrate` brings them forward.",
+                lacking=older,
+            )
 
     def read(self, table: Table, version: int | None = None) -> DataFrame:
         """Returns the table's rows, now or as of a version."""
@@ -103,6 +125,10 @@ class Catalog:
         assert detail is not None
         return str(detail["id"])
 
+    def _lacking(self, table: Table) -> list[str]:
+        found = set(self.spark.table(self.ref(table)).columns)
+        return [name for name in table.names if name not in found]
+
     def _last_commit(self, table: Table) -> Row:
         commit = self.spark.sql(f"DESCRIBE HISTORY {self.ref(table)} LIMIT 1").first()
         assert commit is not None
@@ -124,7 +150,7 @@ class Catalog:
             for c in table.columns
         )
         constraints = {f"delta.constraints.{name}": condition for name, condition in table.constraints.items()}
-        properties = {**table.properties, **constraints, "lakerag.key": ",".join(table.key)}
+        properties = {**properties_of(table), **constraints}
         return (
             f"CREATE TABLE IF NOT EXISTS {self.ref(table)} ({columns}) USING delta"
             f" CLUSTER BY ({', '.join(quoted(name) for name in table.cluster_by)}) COMMENT {literal(table.comment)}"

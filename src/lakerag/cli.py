@@ -5,10 +5,12 @@ from importlib import import_module
 import click
 
 from lakerag import __version__
+from lakerag.errors import TaskFailedError
 
 COMMANDS = {
     "demo": "The whole main job on documents that ship with the installed Python packages.",
     "run": "Bring a folder's changes through bronze, silver and gold into the vector store.",
+    "sync": "Bring the vector store in step with gold_chunks.",
     "search": "Find passages.",
     "ask": "Answer one question, with citations.",
     "answer": "Answer all new questions into Delta tables.",
@@ -21,6 +23,9 @@ COMMANDS = {
     "reconcile": "Compare the index with gold, by key and content; repair it.",
     "rebuild": "Build the index anew beside the one that serves, for another embedder, and switch.",
     "rollback": "Go back to the index before the last rebuild.",
+    "maintain": "Compact the tables and remove what no reader needs any more.",
+    "migrate": "Bring older tables to the layout of this version.",
+    "functions": "Make views, and ask() over the serving endpoint, known to Unity Catalog.",
     "doctor": "Check this machine.",
 }
 """Name and one-line help of every command; `lakerag.jobs.NAME.main` is the command."""
@@ -48,3 +53,17 @@ class _Commands(click.Group):
 @click.version_option(__version__, prog_name="lakerag")
 def main() -> None:
     """A lakehouse for retrieval-augmented generation: documents in, cited answers out."""
+
+
+def task() -> None:
+    """Runs a command as a task of a Databricks job: returns when it is done, raises when it is not.
+
+    A Python wheel task that leaves through `sys.exit` counts as failed, whatever its code.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise TaskFailedError(
+                f"The command ended with exit code {end.code}; its message stands in the task's log.", code=end.code
+            ) from None

@@ -76,6 +76,10 @@ class MachineError(TerminalError):
     """Java, a jar, a port or disk space is missing on this machine."""
 
 
+class TaskFailedError(TerminalError):
+    """A command that ran as a scheduled task did not end with exit code 0."""
+
+
 class StoreUnavailableError(TransientError):
     """The vector store does not answer."""
 

@@ -32,6 +32,8 @@ class Table:
     cluster_by: tuple[str, ...]
     constraints: dict[str, str] = field(default_factory=dict)
     properties: dict[str, str] = field(default_factory=dict)
+    version: int = 1
+    """Of the layout; one more with every change, so that a table made by a newer lakerag is left alone."""
 
     @property
     def names(self) -> list[str]:

@@ -8,7 +8,7 @@ import sys
 import time
 import traceback
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
@@ -34,6 +34,10 @@ Result = dict[str, Any]
 """What a command gives with `--json`."""
 
 
+def _new_id() -> str:
+    return uuid.uuid4().hex
+
+
 @dataclass
 class Job:
     """One command at work."""
@@ -41,7 +45,7 @@ class Job:
     settings: config.Settings
     console: Console
     """For people, on standard error."""
-    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    run_id: str = field(default_factory=_new_id)
     now: datetime = field(default_factory=lambda: datetime.now(timezone.utc))
     seconds: dict[str, float] = field(default_factory=dict)
     """Duration of the stages that are done."""
@@ -50,17 +54,24 @@ class Job:
 
     @cached_property
     def catalog(self) -> "Catalog":
-        """The lakehouse, with every table there."""
+        """The lakehouse, with every table there in the layout of its contract."""
+        with self.step("opening the tables"):
+            self.lakehouse.ensure()
+            self.lakehouse.check()
+        return self.lakehouse
+
+    @cached_property
+    def lakehouse(self) -> "Catalog":
+        """The lakehouse as it stands."""
         from lakerag.catalog import Catalog
         from lakerag.session import open_session
 
         log = self.settings.home / "logs" / "spark.log" if self.settings.spark.mode == "local" else None
         with self.step("starting Spark"):
             session = open_session(self.settings.spark, log)
-            self.closing.callback(session.stop)
-            catalog = Catalog(session, self.settings.lakehouse)
-            catalog.ensure()
-        return catalog
+            if self.settings.spark.mode != "ambient":  # that one belongs to whoever opened it
+                self.closing.callback(session.stop)
+        return Catalog(session, self.settings.lakehouse)
 
     @cached_property
     def address(self) -> "StoreAddress":
@@ -87,7 +98,7 @@ class Job:
     def again(self) -> "Job":
         """Starts another run in the same session and store."""
         self.__dict__.pop("active", None)
-        self.run_id, self.now, self.seconds = uuid.uuid4().hex, datetime.now(timezone.utc), {}
+        self.run_id, self.now, self.seconds = _new_id(), datetime.now(timezone.utc), {}
         return self
 
     @property
@@ -150,6 +161,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--env", default="local", show_default=True, help="A file of conf/."),
         click.option("--home", default=".lakerag", show_default=True, help="Folder of the local default."),
         click.option("--set", "overrides", multiple=True, metavar="SECTION.KEY=VALUE", help="Override a setting."),
+        click.option("--run-id", metavar="ID", help="Id in ops_runs and ops_sync, one an attempt; default: a new one."),
         click.option("--json", "as_json", is_flag=True, help="Print the result alone, as JSON."),
         click.option("--quiet", is_flag=True, help="No progress."),
         click.option("--debug", is_flag=True, help="Show tracebacks."),
@@ -172,9 +184,17 @@ def command(name: str, show: Callable[[Console, Result], None]) -> Callable[[Cal
         @common_options
         @functools.wraps(function)
         def run(
-            env: str, home: str, overrides: tuple[str, ...], as_json: bool, quiet: bool, debug: bool, **options: Any
+            env: str,
+            home: str,
+            overrides: tuple[str, ...],
+            run_id: str | None,
+            as_json: bool,
+            quiet: bool,
+            debug: bool,
+            **options: Any,
         ) -> None:
-            sys.exit(_run(function, show, (env, home, overrides), as_json, quiet or as_json, debug, options))
+            call = functools.partial(function, **options)
+            sys.exit(_run(call, show, (env, home, overrides), run_id, as_json, quiet or as_json, debug))
 
         return run
 
@@ -185,10 +205,10 @@ def _run(
     function: Callable[..., Result],
     show: Callable[[Console, Result], None],
     place: tuple[str, str, tuple[str, ...]],
+    run_id: str | None,
     as_json: bool,
     quiet: bool,
     debug: bool,
-    options: Mapping[str, Any],
 ) -> int:
     """Runs a command and returns its exit code; the only place that catches everything."""
     console = Console(stderr=True, quiet=quiet)
@@ -196,8 +216,8 @@ def _run(
         settings = config.load(*place)
         _keep_offline()
         with ExitStack() as closing:
-            job = Job(settings, console, closing=closing)
-            result = function(job, **options)
+            job = Job(settings, console, run_id or _new_id(), closing=closing)
+            result = function(job)
             if as_json:
                 click.echo(json.dumps(result, default=str, ensure_ascii=False))
             else:

@@ -44,7 +44,7 @@ def run_pipeline(job: Job, source: Source, until: str = "sync") -> Result:
         ("files", partial(_bronze, job, source)),
         ("documents", partial(_silver, job, source)),
         ("chunks", partial(_gold, job)),
-        ("sync", partial(_sync, job)),
+        ("sync", partial(bring_in_step, job)),
     )
     for key, step in steps[: STAGES.index(until) + 1]:
         result[key] = step()
@@ -99,7 +99,8 @@ def _gold(job: Job) -> dict[str, int]:
     return counts
 
 
-def _sync(job: Job) -> Result:
+def bring_in_step(job: Job) -> Result:
+    """Runs the last stage: gold's changes into the vector store."""
     with job.stage("sync", "bringing the vector store in step") as stage:
         report = syncing(job).catch_up()
         stage.counts = {"upserted": report.upserted, "deleted": report.deleted, "skipped": report.skipped}

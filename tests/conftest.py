@@ -4,14 +4,32 @@ import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pyspark.sql import SparkSession
+from xdist.scheduler import LoadFileScheduling
 
 from lakerag import config
 from lakerag.catalog import Catalog
 from lakerag.session import open_session
 from lakerag.tables import ALL_TABLES
+
+SERVER_TESTS = ("tests/integration/stores/", "tests/integration/sync/test_server.py")
+"""They run in one process, since a second Milvus server does not come up beside the first."""
+
+
+class _Scheduling(LoadFileScheduling):
+    """A file's tests stay in one process; those of the Milvus server too."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return "the Milvus server" if nodeid.startswith(SERVER_TESTS) else str(super()._split_scope(nodeid))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
+    """Tells pytest-xdist which tests belong together."""
+    return _Scheduling(config, log)
 
 
 @pytest.fixture(scope="session")

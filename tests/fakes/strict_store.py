@@ -184,12 +184,18 @@ def _ranked(scored: Any) -> list[tuple[float, dict[str, Any]]]:
 
 
 def _fused(*rankings: list[tuple[float, dict[str, Any]]]) -> list[tuple[float, dict[str, Any]]]:
-    scores: dict[str, float] = {}
+    """Mean standard scores; a row that shares no word with the query shares 0."""
     held = {row[INDEX_KEY]: row for ranking in rankings for _, row in ranking}
-    for ranking in rankings:
-        for place, (_, row) in enumerate(ranking, start=1):
-            scores[row[INDEX_KEY]] = scores.get(row[INDEX_KEY], 0) + 1 / (60 + place)
-    return _ranked((score, held[key]) for key, score in scores.items())
+    if not held:
+        return []
+    parts = [{row[INDEX_KEY]: score for score, row in ranking} for ranking in rankings]
+    table = np.array([[part.get(key, 0.0) for part in parts] for key in held]).reshape(len(held), len(parts))
+    spread = table.std(axis=0)
+    standard = (table - table.mean(axis=0)) / np.where(spread, spread, 1)
+    brought = {key: sum(key in part for part in parts) for key in held}
+    scored = [(float(row.mean()), key) for row, key in zip(standard, held, strict=True)]
+    best = sorted(scored, key=lambda pair: (-round(pair[0], 9), -brought[pair[1]], pair[1]))
+    return [(score, held[key]) for score, key in best]
 
 
 def _cosine(vector: Any, row: Mapping[str, Any]) -> float:

@@ -7,9 +7,7 @@ import pytest
 from lakerag.stores import Collection, VectorStore
 from lakerag.stores.milvus import MilvusStore
 from tests.fakes.strict_store import StrictStore
-from tests.stores_fixtures import DIMENSION, lite_address, milvus_address
-
-__all__ = ["lite_address", "milvus_address"]
+from tests.stores_fixtures import DIMENSION
 
 SHARED = Collection("contract", "words/1/mean/unit/4", DIMENSION)
 

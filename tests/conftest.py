@@ -15,7 +15,12 @@ from lakerag.catalog import Catalog
 from lakerag.session import open_session
 from lakerag.tables import ALL_TABLES
 
-SERVER_TESTS = ("tests/integration/stores/", "tests/integration/sync/test_server.py")
+SERVER_TESTS = (
+    "tests/integration/stores/",
+    "tests/integration/sync/test_quarantine.py",
+    "tests/integration/sync/test_server.py",
+    "tests/integration/jobs/test_bundle.py",
+)
 """They run in one process, since a second Milvus server does not come up beside the first."""
 
 

@@ -1,16 +1,22 @@
 """Where the Delta tables stand: creates them by their contracts, reads, merges, tells versions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from py4j.protocol import Py4JJavaError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 from lakerag.config import Lakehouse
 from lakerag.errors import SchemaError
 from lakerag.tables import ALL_TABLES, Table
+
+_VIOLATED = "DELTA_VIOLATE_CONSTRAINT"
 
 
 def quoted(name: str) -> str:
@@ -21,6 +27,11 @@ def quoted(name: str) -> str:
 def literal(text: str) -> str:
     """Returns a text as a SQL string literal."""
     return "'" + text.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+def properties_sql(properties: Mapping[str, str]) -> str:
+    """Returns what stands between the brackets of TBLPROPERTIES."""
+    return ", ".join(f"{literal(name)} = {literal(value)}" for name, value in properties.items())
 
 
 def properties_of(table: Table) -> dict[str, str]:
@@ -74,7 +85,9 @@ class Catalog:
             options: Options of Delta's writer (`txnAppId`, `txnVersion`).
         """
         before = self.version(table)
-        rows.select(*table.names).write.format("delta").mode("append").options(**options).saveAsTable(self.ref(table))
+        writer = rows.select(*table.names).write.format("delta").mode("append").options(**options)
+        with _expecting(table):
+            writer.saveAsTable(self.ref(table))
         last = self._last_commit(table)
         # Delta makes no commit of no rows, nor of a transaction that it has seen.
         return int(last["operationMetrics"].get("numOutputRows", 0)) if last["version"] > before else 0
@@ -101,9 +114,24 @@ class Catalog:
             f"WHEN MATCHED AND ({guard}) THEN UPDATE SET {sets} "
             f"WHEN NOT MATCHED AND NOT s.deleted THEN INSERT ({columns}) VALUES ({values})"
         )
-        result = self.spark.sql(statement, changes=changes).first()
+        with _expecting(table):
+            result = self.spark.sql(statement, changes=changes).first()
         assert result is not None
         return {name: int(result[f"num_{name}_rows"]) for name in ("inserted", "updated", "deleted")}
+
+    def breaches(self, table: Table) -> dict[str, int]:
+        """Returns how many rows break each soft expectation, and how many stand for a key that another row has.
+
+        Names begin with `expect.`, as they stand in `ops_runs`.
+        """
+        keys = F.struct(*table.key)
+        counts = {
+            name: F.count_if(~F.coalesce(F.expr(rule), F.lit(False))) for name, rule in table.expectations.items()
+        }
+        counts["unique_key"] = F.count("*") - F.count_distinct(keys)
+        row = self.read(table).agg(*(count.alias(name) for name, count in counts.items())).first()
+        assert row is not None
+        return {f"expect.{name}": int(row[name]) for name in counts}
 
     def version(self, table: Table) -> int:
         """Returns the table's latest version."""
@@ -154,5 +182,22 @@ class Catalog:
         return (
             f"CREATE TABLE IF NOT EXISTS {self.ref(table)} ({columns}) USING delta"
             f" CLUSTER BY ({', '.join(quoted(name) for name in table.cluster_by)}) COMMENT {literal(table.comment)}"
-            f" TBLPROPERTIES ({', '.join(f'{literal(k)} = {literal(v)}' for k, v in properties.items())})"
+            f" TBLPROPERTIES ({properties_sql(properties)})"
         )
+
+
+@contextmanager
+def _expecting(table: Table) -> Iterator[None]:
+    """Says which hard expectation a refused commit broke; nothing of it was written."""
+    try:
+        yield
+    except (PySparkException, Py4JJavaError) as error:
+        broken = next((name for name in table.constraints if f" {name} " in str(error) and _VIOLATED in str(error)), "")
+        if not broken:
+            raise
+        raise SchemaError(
+            f"Expected every row of {table.name} to hold to {broken} ({table.constraints[broken]}), found one that "
+            "does not; nothing was written. Mend what the stage reads, or report the file that leads to it.",
+            table=table.name,
+            expectation=broken,
+        ) from error

@@ -31,6 +31,9 @@ class Table:
     columns: tuple[Column, ...]
     cluster_by: tuple[str, ...]
     constraints: dict[str, str] = field(default_factory=dict)
+    """Hard expectations by name: conditions that Delta holds every row to; a commit that breaks one is refused."""
+    expectations: dict[str, str] = field(default_factory=dict)
+    """Soft expectations by name: conditions whose breaches are counted in `ops_runs` after a stage has written."""
     properties: dict[str, str] = field(default_factory=dict)
     version: int = 1
     """Of the layout; one more with every change, so that a table made by a newer lakerag is left alone."""
@@ -52,6 +55,9 @@ _RIGHTS = (
     Column("acl_groups", "ARRAY<STRING>", "Groups that may see the row; `*`: everybody; empty: nobody"),
 )
 
+ROW_MIME = "application/vnd.lakerag.row+json"
+"""Media type of a bronze row that was a row of a table: JSON with `text` and `facts`."""
+
 BRONZE_FILES = Table(
     name="bronze_files",
     comment="One arrival of one file version; append-only history of the landing folder with the raw bytes",
@@ -70,6 +76,7 @@ BRONZE_FILES = Table(
     ),
     cluster_by=("source", "path"),
     constraints={"known_op": "op IN ('added', 'modified', 'deleted')", "sized": "size_bytes >= 0"},
+    expectations={"readable": "content_sha256 <> ''"},
 )
 
 SILVER_DOCUMENTS = Table(
@@ -91,12 +98,25 @@ SILVER_DOCUMENTS = Table(
         Column("duplicate_group", "STRING", "doc_id that stands for its near-duplicates", required=False),
         Column("alternates", "ARRAY<STRING>", "Paths of the documents that this one stands for", required=False),
         Column("quality_flags", "ARRAY<STRING>", "What cleaning did or saw (replaced_bytes, ...)"),
+        Column(
+            "refused_rows",
+            "ARRAY<STRUCT<line: INT, reason: STRING, detail: STRING>>",
+            "Rows of the file that are not part of the text, one by one",
+            required=False,
+        ),
         Column("recipe", "STRING", "Version of parsing and cleaning; another one parses anew"),
         Column("document_hash", "STRING", "Hash of everything that chunks inherit; guards merges"),
         Column("arrived_at", "TIMESTAMP", "When the raw bytes arrived"),
     ),
     cluster_by=("doc_id",),
     constraints={"has_text": "length(trim(text)) > 0"},
+    expectations={
+        "known_language": "language <> 'und'",
+        "whole_text": "NOT exists(quality_flags, flag -> flag LIKE 'replaced_bytes:%')",
+        "whole_table": "coalesce(size(refused_rows), 0) <= 0",
+        "readable_facts": "NOT exists(quality_flags, flag -> flag IN ('bad_front_matter', 'bad_sidecar'))",
+        "visible": "size(acl_groups) > 0",
+    },
     properties=_CHANGE_FEED,
 )
 
@@ -117,6 +137,35 @@ SILVER_QUARANTINE = Table(
     ),
     cluster_by=("source", "path"),
     properties=_CHANGE_FEED,
+)
+
+SILVER_SIGNATURES = Table(
+    name="silver_signatures",
+    comment="One text of documents, as near-duplicates are found by it",
+    key=("content_hash", "recipe"),
+    columns=(
+        Column("content_hash", "STRING", "SHA-256 of the clean text"),
+        Column("recipe", "STRING", "Version and settings of signing; another one signs anew"),
+        Column("signature", "BINARY", "MinHash: 128 uint32; none for a text too short to compare", required=False),
+        Column("buckets", "ARRAY<BIGINT>", "One number a band; texts that share one are compared"),
+        Column("compared", "BOOLEAN", "Whether its pairs stand in silver_similar"),
+        Column("signed_at", "TIMESTAMP", "When it was signed"),
+    ),
+    cluster_by=("content_hash",),
+)
+
+SILVER_SIMILAR = Table(
+    name="silver_similar",
+    comment="One pair of texts that share a band of their signatures, with their similarity",
+    key=("content_hash", "similar_hash"),
+    columns=(
+        Column("content_hash", "STRING", "SHA-256 of the text that comes first by its hash"),
+        Column("similar_hash", "STRING", "SHA-256 of the other text"),
+        Column("jaccard", "DOUBLE", "Estimated Jaccard index of their runs of three words"),
+        Column("recipe", "STRING", "Version and settings of signing"),
+    ),
+    cluster_by=("content_hash",),
+    constraints={"in_order": "content_hash < similar_hash", "share": "jaccard BETWEEN 0 AND 1"},
 )
 
 GOLD_EMBEDDINGS = Table(
@@ -161,7 +210,8 @@ GOLD_CHUNKS = Table(
         Column("fingerprint", "STRING", "Hash of everything that the vector store holds of the row"),
     ),
     cluster_by=("doc_id",),
-    constraints={"span": "end_char > start_char", "has_text": "length(text) > 0"},
+    constraints={"span": "end_char > start_char", "has_text": "length(text) > 0", "page": "page >= 0"},
+    expectations={"more_than_a_heading": "token_count >= 8"},
     properties=_CHANGE_FEED,
 )
 
@@ -185,6 +235,19 @@ OPS_RUNS = Table(
         Column("version", "BIGINT", "Version of the table that it wrote", required=False),
     ),
     cluster_by=("run_id",),
+)
+
+OPS_SOURCES = Table(
+    name="ops_sources",
+    comment="How far a table that is a source was read",
+    key=("source",),
+    columns=(
+        Column("source", "STRING", "Name of the source"),
+        Column("table_id", "STRING", "Delta's id of the table; a recreated one has another"),
+        Column("version", "BIGINT", "Last version that stands in bronze"),
+        Column("read_at", "TIMESTAMP", "When the run that read it began"),
+    ),
+    cluster_by=("source",),
 )
 
 OPS_SYNC = Table(
@@ -328,9 +391,12 @@ ALL_TABLES = (
     BRONZE_FILES,
     SILVER_DOCUMENTS,
     SILVER_QUARANTINE,
+    SILVER_SIGNATURES,
+    SILVER_SIMILAR,
     GOLD_EMBEDDINGS,
     GOLD_CHUNKS,
     OPS_RUNS,
+    OPS_SOURCES,
     OPS_SYNC,
     SYNC_QUARANTINE,
     OPS_LEASES,

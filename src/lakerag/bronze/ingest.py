@@ -12,6 +12,7 @@ from pyspark.sql import functions as sf
 from lakerag.bronze.listing import landing_folder, list_files
 from lakerag.bronze.plan import Standing, Step, compare
 from lakerag.bronze.reading import ROWS_DDL, file_reader
+from lakerag.bronze.table_source import SCHEME, ingest_table
 from lakerag.catalog import Catalog
 from lakerag.config import Source
 from lakerag.tables import BRONZE_FILES
@@ -60,7 +61,7 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
 
     Args:
         catalog: The lakehouse; `bronze_files` exists.
-        source: The landing folder, which driver and executors see under the same path.
+        source: The landing folder, which driver and executors see under the same path; or a table.
         run_id: Names the arrival.
         now: Beginning of the run, with its time zone.
 
@@ -70,6 +71,8 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
     Raises:
         SourceError: The folder is missing or cannot be listed; nothing was written.
     """
+    if str(source.path).startswith(SCHEME):
+        return ingest_table(catalog, source, run_id=run_id, now=now)
     root = landing_folder(source)
     standing = latest_versions(catalog.read(BRONZE_FILES), source.name).toLocalIterator()
     listed = list_files(root, source.ignore)

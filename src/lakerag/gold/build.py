@@ -15,7 +15,8 @@ from pyspark.sql import functions as F
 
 from lakerag.catalog import Catalog
 from lakerag.config import Chunking, Embedder
-from lakerag.gold.chunker import VERSION, Chunker
+from lakerag.gold.choose import load_chunker
+from lakerag.gold.chunker import VERSION
 from lakerag.gold.chunks import changed_chunks, cut_documents, indexed_documents, orphaned_documents, stale_documents
 from lakerag.gold.embeddings import embed_texts, missing_texts
 from lakerag.models import embedding_space, load_embedder
@@ -78,7 +79,7 @@ def build(
     tasks = 1 + (work["chars"] or 0) // (CHARS_PER_TASK * max(slices, 1))
     if slices:
         # A model that is missing or must be exported, and chunks that are too long for it, show before any work.
-        Chunker(load_embedder(embedder).tokenizer, chunking.chunk_tokens, chunking.overlap_tokens)
+        load_chunker(chunking, load_embedder(embedder).tokenizer)
     embedded = deleted = 0
     for number in range(slices):
         if progress:

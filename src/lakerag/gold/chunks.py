@@ -8,7 +8,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakerag.config import Chunking, Embedder
-from lakerag.gold.chunker import Chunk, Chunker
+from lakerag.gold.choose import load_chunker
+from lakerag.gold.chunker import Chunk
 from lakerag.models.tokenizer import load_tokenizer
 from lakerag.tables import GOLD_CHUNKS, INDEX_FIELDS
 
@@ -77,7 +78,7 @@ def cut_documents(documents: DataFrame, *, embedder: Embedder, chunking: Chunkin
 
 
 def _cut_frames(frames: Iterator[pd.DataFrame], embedder: Embedder, chunking: Chunking) -> Iterator[pd.DataFrame]:
-    chunker = Chunker(load_tokenizer(embedder.model), chunking.chunk_tokens, chunking.overlap_tokens)
+    chunker = load_chunker(chunking, load_tokenizer(embedder.model))
     columns = [field.split()[0] for field in _CUT.split(", ")]
     for frame in frames:
         for doc_id, text, page_starts in zip(*(frame[name] for name in frame), strict=True):

@@ -8,6 +8,7 @@ import click
 from pyspark.sql import functions as F
 from rich.console import Console
 
+from lakerag.catalog import Catalog, properties_sql
 from lakerag.errors import CollectionMissingError
 from lakerag.jobs.job import Job, Result, command
 from lakerag.sync.journal import position
@@ -15,6 +16,9 @@ from lakerag.tables import ALL_TABLES, GOLD_CHUNKS, Table
 
 LEAST_HOURS = 168
 """Delta refuses to remove younger files, which a reader may still be at (docs.delta.io, VACUUM)."""
+
+LOG_HOURS = 720
+"""Delta's own: how long the log tells of a commit."""
 
 MARGIN_HOURS = 24
 """Beyond the oldest change that the sync has not read: it may be reading it now."""
@@ -59,7 +63,8 @@ def maintain(job: Job, tables: Iterable[Table], keep_hours: int) -> dict[str, di
         kept_hours = hours_to_keep(job.now, since, keep_hours)
         optimised = job.catalog.spark.sql(f"OPTIMIZE {ref}").first()
         assert optimised is not None
-        job.catalog.spark.sql(f"VACUUM {ref} RETAIN {kept_hours} HOURS")
+        retain(job.catalog, table, kept_hours)
+        job.catalog.spark.sql(f"VACUUM {ref}")
         metrics = optimised["metrics"]
         done[table.name] = {
             "files_compacted": int(metrics["numFilesRemoved"]),
@@ -67,6 +72,23 @@ def maintain(job: Job, tables: Iterable[Table], keep_hours: int) -> dict[str, di
             "kept_hours": kept_hours,
         }
     return done
+
+
+def retain(catalog: Catalog, table: Table, hours: int) -> None:
+    """Lets a table keep what is younger, and the log that tells of it; no commit where it does already.
+
+    VACUUM's own RETAIN is no way to say it: Delta removes change files by the table's property alone, and refuses
+    to read versions beyond it.
+    """
+    wanted = {
+        "delta.deletedFileRetentionDuration": f"interval {hours} hours",
+        "delta.logRetentionDuration": f"interval {max(hours, LOG_HOURS)} hours",
+    }
+    ref = catalog.ref(table)
+    detail = catalog.spark.sql(f"DESCRIBE DETAIL {ref}").first()
+    assert detail is not None
+    if not wanted.items() <= detail["properties"].items():
+        catalog.spark.sql(f"ALTER TABLE {ref} SET TBLPROPERTIES ({properties_sql(wanted)})")
 
 
 def hours_to_keep(now: datetime, since: datetime | None, least_hours: int) -> int:

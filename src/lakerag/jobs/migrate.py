@@ -7,7 +7,7 @@ import click
 from pyspark.sql.types import StructType
 from rich.console import Console
 
-from lakerag.catalog import Catalog, literal, properties_of, quoted
+from lakerag.catalog import Catalog, literal, properties_of, properties_sql, quoted
 from lakerag.errors import SchemaError
 from lakerag.jobs.job import Job, Result, command
 from lakerag.tables import ALL_TABLES, GOLD_STAGED, Table
@@ -126,9 +126,7 @@ def steps(ref: str, table: Table, found: Layout) -> list[str]:
     # Last: it says that everything before it is done.
     wrong = {name: value for name, value in properties_of(table).items() if found.properties.get(name) != value}
     if wrong:
-        made.append(
-            f"{alter} SET TBLPROPERTIES ({', '.join(f'{literal(k)} = {literal(v)}' for k, v in wrong.items())})"
-        )
+        made.append(f"{alter} SET TBLPROPERTIES ({properties_sql(wrong)})")
     return made
 
 

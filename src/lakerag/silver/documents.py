@@ -5,7 +5,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -14,11 +14,13 @@ from lakerag.silver.cleaning import clean, clean_line
 from lakerag.silver.deadline import DeadlineError, deadline
 from lakerag.silver.language import identify
 from lakerag.silver.parsers import parse
-from lakerag.silver.parsers.base import ADVICE, PAGE_BREAK, Limits, RefusedError
+from lakerag.silver.parsers.base import ADVICE, PAGE_BREAK, Limits, Parsed, RefusedError
+from lakerag.silver.parsers.json_records import parse_row
 from lakerag.silver.parsers.markdown import first_heading
 from lakerag.silver.personal_data import find_personal_data, mask
 from lakerag.silver.rights import split_rights
 from lakerag.silver.sidecars import merged_facts
+from lakerag.tables import ROW_MIME
 
 CODE_VERSION = "2"
 """Raised whenever parsing or cleaning gives another result for the same bytes."""
@@ -74,7 +76,12 @@ def document_id(source: str, path: str) -> str:
 
 
 def to_document(
-    path: str, content_sha256: str, content: bytes | None, recipe: Recipe, sidecars: Sequence[bytes | None] = ()
+    path: str,
+    content_sha256: str,
+    content: bytes | None,
+    recipe: Recipe,
+    sidecars: Sequence[bytes | None] = (),
+    mime: str = "",
 ) -> dict[str, Any]:
     """Returns the columns of a document, or `reason`, `detail` and `advice` of a refusal.
 
@@ -84,10 +91,11 @@ def to_document(
         content: Its bytes; none where unread or over the size limit.
         recipe: How to parse it.
         sidecars: Bytes of the files that speak of it, outermost first.
+        mime: `ROW_MIME` for a row of a table; any other is judged by its path.
     """
     try:
         with deadline(recipe.limits.seconds):
-            return _document(path, _readable(path, content_sha256, content), recipe, sidecars)
+            return _document(path, _parsed(path, content_sha256, content, recipe, mime), recipe, sidecars)
     except RefusedError as refusal:
         return _refusal(refusal.reason, refusal.detail)
     except DeadlineError:
@@ -112,8 +120,12 @@ def _readable(path: str, content_sha256: str, content: bytes | None) -> bytes:
     raise RefusedError("unreadable", "The file may not be read, or is a link that leads out of the root.")
 
 
-def _document(path: str, content: bytes, recipe: Recipe, sidecars: Sequence[bytes | None]) -> dict[str, Any]:
-    parsed = parse(path, content, recipe.limits)
+def _parsed(path: str, content_sha256: str, content: bytes | None, recipe: Recipe, mime: str) -> Parsed:
+    readable = _readable(path, content_sha256, content)
+    return parse_row(readable) if mime == ROW_MIME else parse(path, readable, recipe.limits)
+
+
+def _document(path: str, parsed: Parsed, recipe: Recipe, sidecars: Sequence[bytes | None]) -> dict[str, Any]:
     text, flags = clean(parsed.text, paged=parsed.paged)
     text, masked_flags = _masked(text, recipe)
     text, page_starts = _split_pages(text) if parsed.paged else (text, [])
@@ -134,6 +146,7 @@ def _document(path: str, content: bytes, recipe: Recipe, sidecars: Sequence[byte
     return inherited | {
         "content_hash": hashlib.sha256(text.encode()).hexdigest(),
         "document_hash": _digest(inherited),
+        "refused_rows": [asdict(row) for row in parsed.refused_rows],
         "quality_flags": [*parsed.flags, *flags, *masked_flags, *sidecar_flags],
     }
 

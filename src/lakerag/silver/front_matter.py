@@ -45,6 +45,6 @@ def load_facts(block: str) -> Any:
     """
     if len(block) > MAX_CHARS:
         raise ValueError("too long")
-    if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(block, Loader=_LOADER)):
+    if "*" in block and any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(block, Loader=_LOADER)):
         raise ValueError("aliases")
     return yaml.load(block, Loader=_LOADER)  # noqa: S506 - the base loader builds text, lists and mappings alone

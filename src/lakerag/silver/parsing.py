@@ -26,6 +26,7 @@ PARSED = pa.schema(
         ("acl_groups", _STRINGS),
         ("content_hash", pa.string()),
         ("quality_flags", _STRINGS),
+        ("refused_rows", pa.list_(pa.struct([("line", pa.int32()), ("reason", pa.string()), ("detail", pa.string())]))),
         ("document_hash", pa.string()),
         ("recipe", pa.string()),
         ("arrived_us", pa.int64()),
@@ -37,15 +38,15 @@ PARSED = pa.schema(
 PARSED_DDL = (
     "doc_id STRING, path STRING, content_sha256 STRING, title STRING, text STRING, page_starts ARRAY<INT>, "
     "language STRING, metadata MAP<STRING, STRING>, tenant STRING, acl_groups ARRAY<STRING>, content_hash STRING, "
-    "quality_flags ARRAY<STRING>, document_hash STRING, recipe STRING, arrived_us BIGINT, "
-    "reason STRING, detail STRING, advice STRING"
+    "quality_flags ARRAY<STRING>, refused_rows ARRAY<STRUCT<line: INT, reason: STRING, detail: STRING>>, "
+    "document_hash STRING, recipe STRING, arrived_us BIGINT, reason STRING, detail STRING, advice STRING"
 )
 
 
 def file_parser(recipe: Recipe) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Returns the Arrow function that turns file versions into rows of `PARSED`, one for one.
 
-    It reads `path`, `content_sha256`, `arrived_us`, `recipe`, `sidecars` (array of binary,
+    It reads `path`, `content_sha256`, `mime`, `arrived_us`, `recipe`, `sidecars` (array of binary,
     outermost first) and `content`.
     """
 
@@ -74,6 +75,6 @@ def _rows(batches: Iterator[pa.RecordBatch]) -> Iterator[dict[str, Any]]:
 
 def _row(version: dict[str, Any], recipe: Recipe) -> dict[str, Any]:
     path, sha = version["path"], version["content_sha256"]
-    row = to_document(path, sha, version["content"], recipe, version["sidecars"] or ())
+    row = to_document(path, sha, version["content"], recipe, version["sidecars"] or (), version["mime"])
     key = {"doc_id": document_id(recipe.source, path), "path": path, "content_sha256": sha}
     return row | key | {"recipe": version["recipe"], "arrived_us": version["arrived_us"]}

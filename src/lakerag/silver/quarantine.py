@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from lakerag.catalog import Catalog
-from lakerag.tables import SILVER_QUARANTINE
+from lakerag.tables import SILVER_DOCUMENTS, SILVER_QUARANTINE
 
 
 def release(catalog: Catalog, source: str, reasons: Sequence[str] = ()) -> int:
@@ -32,6 +32,15 @@ def listed(catalog: Catalog, source: str | None, reasons: Sequence[str], limit: 
     return [row.asDict() for row in rows.toLocalIterator()]
 
 
+def refused_rows(catalog: Catalog, source: str | None, reasons: Sequence[str], limit: int) -> list[dict[str, Any]]:
+    """Returns rows left out of documents, by source, path and line."""
+    columns = ("source", "path", "content_sha256")
+    documents = _of_source(catalog.read(SILVER_DOCUMENTS), source).where(sf.size("refused_rows") > 0)
+    rows = documents.select(*columns, sf.inline("refused_rows"))
+    chosen = rows.where(sf.col("reason").isin(list(reasons))) if reasons else rows
+    return [row.asDict() for row in chosen.orderBy("source", "path", "line").limit(limit).toLocalIterator()]
+
+
 def count_by_reason(catalog: Catalog, source: str | None, reasons: Sequence[str]) -> dict[str, int]:
     """Returns how many files are refused, by reason code."""
     counts = _chosen(catalog, source, reasons).groupBy("reason").count().orderBy("reason")
@@ -39,7 +48,9 @@ def count_by_reason(catalog: Catalog, source: str | None, reasons: Sequence[str]
 
 
 def _chosen(catalog: Catalog, source: str | None, reasons: Sequence[str]) -> DataFrame:
-    refusals = catalog.read(SILVER_QUARANTINE)
-    if source is not None:
-        refusals = refusals.where(sf.col("source") == source)
+    refusals = _of_source(catalog.read(SILVER_QUARANTINE), source)
     return refusals.where(sf.col("reason").isin(list(reasons))) if reasons else refusals
+
+
+def _of_source(rows: DataFrame, source: str | None) -> DataFrame:
+    return rows if source is None else rows.where(sf.col("source") == source)

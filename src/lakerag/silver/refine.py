@@ -69,12 +69,14 @@ def parse_files(pending: DataFrame, raw: DataFrame, recipe: Recipe, *, described
         described: Whether any of them has sidecars; where none has, none are looked for.
     """
     keys = pending.select("path", "arrival", "recipe", sf.unix_micros("arrived_at").alias("arrived_us"))
-    versions = raw.select("path", "arrival", "content_sha256", "content").join(sf.broadcast(keys), ["path", "arrival"])
+    versions = raw.select("path", "arrival", "content_sha256", "mime", "content").join(
+        sf.broadcast(keys), ["path", "arrival"]
+    )
     if described:
         versions = versions.join(sf.broadcast(sidecar_contents(pending, raw)), "path", "left")
     else:
         versions = versions.withColumn("sidecars", sf.lit(None).cast("array<binary>"))
-    read = versions.select("path", "content_sha256", "arrived_us", "recipe", "sidecars", "content")
+    read = versions.select("path", "content_sha256", "mime", "arrived_us", "recipe", "sidecars", "content")
     return read.repartition("path").mapInArrow(file_parser(recipe), PARSED_DDL)
 
 

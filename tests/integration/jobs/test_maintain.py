@@ -36,14 +36,6 @@ def job(catalog, tmp_path, monkeypatch):
     return job
 
 
-@pytest.fixture
-def few_tasks(spark):
-    """VACUUM lists with a task or two instead of thousands."""
-    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", "2")
-    yield
-    spark.conf.unset("spark.sql.sources.parallelPartitionDiscovery.parallelism")
-
-
 def age(catalog, days: int) -> Path:
     """Lets everything that stands in gold_chunks be older."""
     folder = Path(catalog.place.root, GOLD_CHUNKS.name)
@@ -69,6 +61,8 @@ def test_changes_that_the_sync_has_not_read_are_kept_until_it_has(catalog, job, 
     assert (done["files_compacted"], done["files_written"]) == (2, 1)
     assert 30 * 24 < done["kept_hours"] <= 32 * 24
     assert list(folder.glob("_change_data/*.parquet"))
+    changes = catalog.changes(GOLD_CHUNKS, 3).where("_change_type = 'update_postimage'")
+    assert [row["text"] for row in changes.collect()] == ["uno"]
 
     synced(catalog, catalog.version(GOLD_CHUNKS))
     assert maintain(job, (GOLD_CHUNKS,), LEAST_HOURS)[GOLD_CHUNKS.name]["kept_hours"] == LEAST_HOURS

@@ -84,16 +84,20 @@ def save_t5(folder: Path, layout: Literal["t5-base", "flan-t5"]) -> Path:
 
 
 def save_t5_tokenizer(folder: Path) -> int:
-    """Trains a SentencePiece-like unigram vocabulary; returns its size."""
-    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+    """A SentencePiece-like unigram vocabulary of words and letters; returns its size.
+
+    It is written down, for a trained one differs from run to run, and with it the weights' shapes.
+    """
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors
     from transformers import PreTrainedTokenizerFast
 
-    tokenizer = Tokenizer(models.Unigram())
+    words = f"question: context: title: {TEXT} {TEXT.upper()}".split()  # no citation marks: they would be cut off
+    letters = sorted({letter for word in words for letter in word})
+    scores = dict.fromkeys(["<pad>", "</s>", "<unk>"], 0.0) | {f"▁{word}": -3.0 for word in words}
+    scores |= dict.fromkeys(["▁", *letters], -6.0)
+    tokenizer = Tokenizer(models.Unigram(list(scores.items()), unk_id=2))
     tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
     tokenizer.decoder = decoders.Metaspace()
-    special = ["<pad>", "</s>", "<unk>"]
-    trainer = trainers.UnigramTrainer(vocab_size=96, special_tokens=special, unk_token="<unk>", show_progress=False)
-    tokenizer.train_from_iterator([TEXT, "question: context: [1] [2] title: .", TEXT.upper()], trainer)
     tokenizer.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
     saved = PreTrainedTokenizerFast(
         tokenizer_object=tokenizer, pad_token="<pad>", eos_token="</s>", unk_token="<unk>", model_max_length=512

@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import PurePosixPath
 
 from lakerag.silver.decoding import decode
@@ -83,7 +84,7 @@ def _parse_text(parser: TextParser, content: bytes) -> Parsed:
         raise RefusedError("binary", f"Expected text by the name, found {found}.")
     text, flags = decode(content, declared_charset(content) if parser is parse_html else "")
     parsed = parser(text)
-    return Parsed(parsed.text, parsed.title, parsed.metadata, (*flags, *parsed.flags))
+    return replace(parsed, flags=(*flags, *parsed.flags))
 
 
 def _inflate(content: bytes, limits: Limits) -> bytes:

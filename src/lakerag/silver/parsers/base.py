@@ -54,6 +54,18 @@ PAGE_BREAK = "\f"
 
 
 @dataclass(frozen=True, slots=True)
+class RefusedRow:
+    """A row of a table that is not part of its document."""
+
+    line: int
+    """Where it begins in the file, from 1; its number where a file has no lines."""
+    reason: str
+    """Stable code: fields, quote, not_json, not_object, no_text."""
+    detail: str
+    """What was found."""
+
+
+@dataclass(frozen=True, slots=True)
 class Parsed:
     """A document before cleaning."""
 
@@ -65,5 +77,7 @@ class Parsed:
     """Declared facts: text, lists and mappings of text."""
     flags: tuple[str, ...] = ()
     """Quality flags; `name:count` where something was counted."""
+    refused_rows: tuple[RefusedRow, ...] = ()
+    """Rows left out, one by one."""
     paged: bool = False
     """Whether form feeds in the text are page breaks."""

@@ -4,7 +4,7 @@ import csv
 import io
 from collections.abc import Iterator
 
-from lakerag.silver.parsers.base import Parsed, RefusedError
+from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
 from lakerag.silver.parsers.records import from_records
 
 csv.field_size_limit(2**31 - 1)  # fields are bounded by the file's own limit
@@ -16,7 +16,7 @@ def parse_csv(text: str) -> Parsed:
     """Parses a table (RFC 4180) whose first row is the header.
 
     The delimiter is the one that the header holds most often. Rows with too many or too
-    few fields or a wrong quote are left out and named in the flags; one whose quote is
+    few fields or a wrong quote are left out and named one by one; one whose quote is
     never closed reaches to the end.
     """
     delimiter = max(_DELIMITERS, key=text.lstrip("\n").partition("\n")[0].count)
@@ -30,7 +30,8 @@ def parse_csv(text: str) -> Parsed:
         if not problem and len(fields) == len(names):
             records.append(dict(zip(names, fields, strict=True)))
         else:
-            refusals.append((line, problem or f"{len(fields)} fields instead of {len(names)}"))
+            found = f"{len(fields)} fields instead of {len(names)}"
+            refusals.append(RefusedRow(line, "quote" if problem else "fields", problem or found))
     return from_records(records, refusals)
 
 

@@ -16,6 +16,11 @@ _SILENT = frozenset((
 ))  # fmt: skip
 """Elements that hold no content, or what repeats on every page of a site."""
 
+_SITE_ROLES = frozenset(("navigation", "search", "contentinfo"))
+"""WAI-ARIA landmarks that repeat on every page of a site."""
+
+_BOILERPLATE = ", ".join(("nav", "footer", *(f"[role={role}]" for role in sorted(_SITE_ROLES))))
+
 _BLOCKS = frozenset((
     "address", "article", "aside", "blockquote", "body", "caption", "center", "dd", "details", "div", "dl", "dt",
     "fieldset", "figcaption", "figure", "form", "header", "main", "ol", "p", "section", "summary", "table", "ul",
@@ -59,7 +64,9 @@ def parse_html(text: str) -> Parsed:
     if swallowed and not markdown:  # a title without its end holds the whole page
         markdown = html_to_markdown("<" + swallowed)
     heading = None if content is None else content.css_first("h1")
-    return Parsed(markdown, (heading.text() if heading is not None else "").strip() or title)
+    removed = 0 if content is None else len(content.css(_BOILERPLATE))
+    flags = (f"removed_boilerplate:{removed}",) if removed else ()
+    return Parsed(markdown, (heading.text() if heading is not None else "").strip() or title, flags=flags)
 
 
 def html_to_markdown(fragment: str) -> str:
@@ -92,7 +99,7 @@ def _hidden(node: LexborNode) -> bool:
         return False
     style = (attributes.get("style") or "").lower().replace(" ", "")
     hidden = "hidden" in attributes or attributes.get("aria-hidden") == "true"
-    return hidden or bool(style and _HIDDEN_STYLE.search(style))
+    return hidden or attributes.get("role") in _SITE_ROLES or bool(style and _HIDDEN_STYLE.search(style))
 
 
 class _Writer:

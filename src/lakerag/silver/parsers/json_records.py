@@ -2,9 +2,10 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from operator import attrgetter
 from typing import Any
 
-from lakerag.silver.parsers.base import Parsed, RefusedError
+from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
 from lakerag.silver.parsers.records import from_records
 
 TEXT_FIELDS = ("text", "content", "body")
@@ -23,29 +24,41 @@ def parse_json(text: str) -> Parsed:
 
 
 def parse_jsonl(text: str) -> Parsed:
-    """Parses one JSON object a line; lines that hold none are left out and named in the flags."""
+    """Parses one JSON object a line; lines that hold none are left out and named one by one."""
     objects: list[tuple[int, dict[str, Any]]] = []
-    refusals: list[tuple[int, str]] = []
+    refusals: list[RefusedRow] = []
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
             value = json.loads(line)
         except ValueError:
-            refusals.append((number, "not JSON"))
+            refusals.append(RefusedRow(number, "not_json", "not JSON"))
             continue
         if isinstance(value, dict):
             objects.append((number, value))
         else:
-            refusals.append((number, "not an object"))
+            refusals.append(RefusedRow(number, "not_object", "not an object"))
     return _from_objects(objects, refusals)
 
 
-def _from_objects(objects: list[tuple[int, dict[str, Any]]], refusals: list[tuple[int, str]]) -> Parsed:
+def parse_row(content: bytes) -> Parsed:
+    """Parses a row of a table: its text is Markdown, its other columns are facts."""
+    row = json.loads(content)
+    facts = {name: value for name, value in row.get("facts", {}).items() if value not in (None, "")}
+    title = facts.get("title")
+    return Parsed(row.get("text") or "", title if isinstance(title, str) else "", facts)
+
+
+def _from_objects(objects: list[tuple[int, dict[str, Any]]], refusals: list[RefusedRow]) -> Parsed:
     field = next((name for name in TEXT_FIELDS if 2 * sum(name in item for _, item in objects) > len(objects)), None)
     good = [(number, item) for number, item in objects if field is None or _is_text(item.get(field))]
-    bad = [(number, f"no text in {field!r}") for number, item in objects if field and not _is_text(item.get(field))]
-    return from_records([_flat(item) for _, item in good], sorted(refusals + bad))
+    bad = [
+        RefusedRow(number, "no_text", f"no text in {field!r}")
+        for number, item in objects
+        if field and not _is_text(item.get(field))
+    ]
+    return from_records([_flat(item) for _, item in good], sorted(refusals + bad, key=attrgetter("line")))
 
 
 def _is_text(value: Any) -> bool:

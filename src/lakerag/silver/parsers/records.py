@@ -2,16 +2,13 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from lakerag.silver.parsers.base import Parsed, RefusedError
+from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
 
-MAX_LISTED = 100
-"""Refused rows that are named one by one."""
-
-Refusals = Sequence[tuple[int, str]]
-"""(number of the line, from 1; what is wrong with it)."""
+MAX_LISTED = 1000
+"""Refused rows that are kept one by one; the flag `refused_rows:n` counts them all."""
 
 
-def from_records(records: Iterable[Mapping[str, str]], refusals: Refusals) -> Parsed:
+def from_records(records: Iterable[Mapping[str, str]], refusals: Sequence[RefusedRow]) -> Parsed:
     """Returns records as one document: a blank line between two, empty fields left out.
 
     Raises:
@@ -21,19 +18,17 @@ def from_records(records: Iterable[Mapping[str, str]], refusals: Refusals) -> Pa
     if not blocks:
         if refusals:
             raise RefusedError(
-                "corrupt", f"None of {len(refusals)} rows is good; line {refusals[0][0]}: {refusals[0][1]}."
+                "corrupt", f"None of {len(refusals)} rows is good; line {refusals[0].line}: {refusals[0].detail}."
             )
         raise RefusedError("empty", "There is no row.")
-    return Parsed("\n\n".join(blocks), metadata={"records": str(len(blocks))}, flags=_flags(refusals))
+    return Parsed(
+        "\n\n".join(blocks),
+        metadata={"records": str(len(blocks))},
+        flags=(f"refused_rows:{len(refusals)}",) if refusals else (),
+        refused_rows=tuple(refusals[:MAX_LISTED]),
+    )
 
 
 def to_block(record: Mapping[str, str]) -> str:
     """Returns a record as lines of `name: value`, empty fields left out."""
     return "\n".join(f"{name}: {value}" for name, value in record.items() if value.strip())
-
-
-def _flags(refusals: Refusals) -> tuple[str, ...]:
-    if not refusals:
-        return ()
-    listed = (f"refused_row:{line} ({problem})" for line, problem in refusals[:MAX_LISTED])
-    return (f"refused_rows:{len(refusals)}", *listed)

@@ -91,10 +91,15 @@ class Spark(Section):
 
 
 class Source(Section):
-    """The landing folder."""
+    """The landing folder, or a Delta table whose rows are documents."""
 
     name: str = "docs"
     path: str | None = None
+    """A folder, or `table:NAME`."""
+    key_columns: tuple[str, ...] = ("id",)
+    """Of a table: columns that identify a row; their values make its path."""
+    text_column: str = "text"
+    """Of a table: the column with the text, as Markdown; `title`, `tenant`, `acl_groups` and all others are facts."""
     protected: bool = False
     """Documents without rights of their own are seen by nobody, instead of everybody."""
     ignore: tuple[str, ...] = ()
@@ -112,9 +117,20 @@ class Source(Section):
     """Further personal data: regular expressions by the name that replaces what they find."""
 
 
+class Duplicates(Section):
+    """Documents that say the same: one is indexed, the others are named beside it."""
+
+    threshold: float = Field(default=0.7, ge=0.3, le=1)
+    """Jaccard index of runs of three words from which two texts count as the same; 1: only equal texts do."""
+    min_words: int = Field(default=30, ge=3)
+    """Shorter texts are the same only when they are equal."""
+
+
 class Chunking(Section):
     """How documents are cut."""
 
+    chunker: str = "structure"
+    """`structure`, or `module:factory` of one's own (`gold/choose.py`)."""
     chunk_tokens: int = Field(default=200, gt=8)
     """Word pieces a chunk at most, heading path included, special tokens excluded."""
     overlap_tokens: int = Field(default=0, ge=0)
@@ -125,11 +141,12 @@ class Embedder(Section):
 
     model: str = "all-MiniLM-L6-v2"
     """Hub name, folder, or `all-MiniLM-L6-v2` from its Python package."""
-    runtime: Literal["onnx", "torch"] = "onnx"
+    runtime: Literal["onnx", "onnx-int8", "torch"] = "onnx"
+    """`torch` is the reference and `onnx` equals it; `onnx-int8` makes an embedding space of its own."""
     batch_tokens: int = Field(default=4096, gt=0)
-    """Word pieces a batch, padding included."""
+    """Word pieces a batch, padding included; int8 reads every text by itself."""
     threads: int = Field(default=1, ge=0)
-    """Threads a worker; 0: as many as there are cores."""
+    """Threads a worker; 0: as many as there are cores. Spark runs a worker a core, so 1 uses them all."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """For the torch runtime; `auto` takes a GPU where there is one."""
     cache: str | None = None
@@ -275,6 +292,7 @@ class Settings(Section):
     lakehouse: Lakehouse
     spark: Spark
     source: Source
+    duplicates: Duplicates
     chunking: Chunking
     embedder: Embedder
     store: Store

@@ -1,8 +1,8 @@
 import pytest
-from py4j.protocol import Py4JJavaError
 from pyspark.sql import functions as F
 
 from lakerag.catalog import Catalog
+from lakerag.errors import SchemaError
 from lakerag.tables import ALL_TABLES, BRONZE_FILES, GOLD_CHUNKS, QUESTIONS
 
 
@@ -24,9 +24,20 @@ def test_tables_stand_as_their_contracts_say(catalog):
 def test_rows_that_break_a_constraint_are_refused_and_nothing_is_written(catalog):
     row = ("q", "  ", "", [], 5, "", None)
     rows = catalog.spark.createDataFrame([row], QUESTIONS.schema).withColumn("asked_at", F.current_timestamp())
-    with pytest.raises(Py4JJavaError, match="has_question"):
+    with pytest.raises(SchemaError, match="questions to hold to has_question"):
         catalog.append(QUESTIONS, rows)
+    with pytest.raises(SchemaError, match="has_question"):
+        catalog.merge(QUESTIONS, rows.withColumn("deleted", F.lit(False)), guard="true")
     assert catalog.version(QUESTIONS) == 0
+
+
+def test_breaches_of_soft_expectations_are_counted(catalog):
+    row = ("docs", "a.md", "", "added", "r", 0, 0, "text/plain", None)
+    columns = [c for c in BRONZE_FILES.names if c != "arrived_at"]
+    types = ", ".join(f"{c.name} {c.type}" for c in BRONZE_FILES.columns if c.name in columns)
+    rows = catalog.spark.createDataFrame([row, row, (*row[:2], "sha", *row[3:])], types)
+    catalog.append(BRONZE_FILES, rows.withColumn("arrived_at", F.current_timestamp()))
+    assert catalog.breaches(BRONZE_FILES) == {"expect.readable": 2, "expect.unique_key": 1}
 
 
 def test_a_later_session_finds_the_tables_and_creates_no_version(catalog):

@@ -1,4 +1,4 @@
-"""SQL views over questions, answers, citations, quality and freshness."""
+"""SQL views over questions, answers, citations, quality, freshness and rows in quarantine."""
 
 from lakerag.catalog import Catalog, quoted
 from lakerag.tables import (
@@ -9,6 +9,7 @@ from lakerag.tables import (
     OPS_RUNS,
     OPS_SYNC,
     QUESTIONS,
+    SILVER_DOCUMENTS,
 )
 
 CURRENT = """
@@ -45,7 +46,13 @@ FROM (
   UNION ALL SELECT 'evaluation', max(measured_at) FROM {quality}
 )"""
 
+REFUSED_ROWS = """
+SELECT source, path, content_sha256, line, reason, detail, arrived_at FROM (
+  SELECT source, path, content_sha256, arrived_at, inline(refused_rows) FROM {documents}
+)"""
+
 VIEWS = {
+    "silver_quarantine_rows": ("Rows left out of documents, with the reason; source, path, line", REFUSED_ROWS),
     "answers_current": ("The latest answer to every question, unless it is revoked; question_id", CURRENT),
     "answers_unanswered": ("Questions without an answer: not asked yet, abstained, revoked; question_id", UNANSWERED),
     "answers_by_document": ("Current answers by the documents that they cite; answer_id and n", BY_DOCUMENT),
@@ -62,6 +69,7 @@ def create_views(catalog: Catalog) -> None:
     tables = {
         **{"answers": ANSWERS, "questions": QUESTIONS, "citations": ANSWER_CITATIONS},
         **{"quality": OPS_QUALITY, "runs": OPS_RUNS, "files": BRONZE_FILES, "synced": OPS_SYNC},
+        "documents": SILVER_DOCUMENTS,
     }
     refs = {**names, **{key: catalog.ref(table) for key, table in tables.items()}}
     for name, (comment, body) in VIEWS.items():

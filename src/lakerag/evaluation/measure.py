@@ -1,6 +1,6 @@
 """Asks a pipeline the questions of a set, batch by batch, and scores what comes back."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -70,9 +70,13 @@ def measure_retrieval(interview: Interview, cases: Sequence[RetrievalCase], top_
 
     def measure(mode: str) -> Scores:
         found = interview.search([case.query for case in cases], top_k, mode)
-        rankings = [retrieval.rank_documents(passage.path for passage in passages) for passages in found]
-        pairs = zip(rankings, cases, strict=True)
-        return means([retrieval.score_ranking(ranking, case.relevant) for ranking, case in pairs], retrieval.METRICS)
+        scored = [
+            retrieval.score_ranking(
+                retrieval.rank_documents(_named(passage, case.relevant) for passage in passages), case.relevant
+            )
+            for passages, case in zip(found, cases, strict=True)
+        ]
+        return means(scored, retrieval.METRICS)
 
     scores, lacking = _by_mode(interview, measure)
     return {**scores, **lacking, "queries": len(cases)}
@@ -119,6 +123,11 @@ def measure_spans(
         "mode": mode,
         "not_indexed": corpora.missing(cases),
     }
+
+
+def _named(passage: Passage, relevant: Collection[str]) -> str:
+    """Returns the path that a passage counts for: a relevant one of its own and its alternates', else its own."""
+    return next((path for path in (passage.path, *passage.alternates) if path in relevant), passage.path)
 
 
 def _summary(

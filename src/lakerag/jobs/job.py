@@ -130,6 +130,8 @@ class Job:
         self.seconds[name] = round(time.monotonic() - started, 3)
         self.console.print(f"[bold]{name:>7}[/]  {stage.summary}  [dim]{self.seconds[name]:.1f} s[/]", soft_wrap=True)
         if stage.changed:
+            if table is not None:
+                stage.counts = {**stage.counts, **self.catalog.breaches(table)}
             self._record(name, stage, None if table is None else self.catalog.version(table))
 
     def _record(self, name: str, stage: "Stage", version: int | None) -> None:
@@ -138,6 +140,21 @@ class Job:
         row = (self.run_id, name, self.now, self.seconds[name], stage.counts, version)
         rows = self.catalog.spark.createDataFrame([row], OPS_RUNS.schema)
         self.catalog.append(OPS_RUNS, rows)
+
+
+def until_interrupted(job: Job, work: Callable[[Job], Result]) -> Result:
+    """Does the work again every `sync.trigger_interval_s` seconds, each time as a run of its own; returns the last.
+
+    No stream with an interval: serverless compute has none, and looking where nothing is new is cheap.
+    """
+    result = work(job)
+    try:
+        while True:
+            time.sleep(job.settings.sync.trigger_interval_s)
+            result = work(job.again())
+    except KeyboardInterrupt:
+        job.console.print("stopped")
+    return result
 
 
 @dataclass

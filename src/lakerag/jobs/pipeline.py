@@ -74,13 +74,17 @@ def _bronze(job: Job, source: Source) -> dict[str, int]:
 
 
 def _silver(job: Job, source: Source) -> dict[str, int]:
+    from lakerag.silver.duplicates import deduplicate
     from lakerag.silver.refine import refine
     from lakerag.tables import SILVER_DOCUMENTS
 
     with job.stage("silver", "parsing and cleaning documents", SILVER_DOCUMENTS) as stage:
         documents = refine(job.catalog, source, now=job.now)
+        documents |= deduplicate(
+            job.catalog, job.settings.duplicates, sorted(job.settings.retrieval.fields), now=job.now
+        )
         stage.counts = documents
-        stage.changed = any(documents[what] for what in ("upserted", "deleted", "quarantined"))
+        stage.changed = any(documents[what] for what in ("upserted", "deleted", "quarantined", "regrouped"))
         stage.summary = ", ".join(f"{count} {what}" for what, count in documents.items())
     return documents
 
@@ -122,29 +126,6 @@ def syncing(job: Job, settings: Settings | None = None) -> "Sync":
     settings = settings or job.active
     space, told = embedding_space(settings.embedder), described(settings.embedder)
     return Sync(job.catalog, job.address, space, settings.store, settings.sync, job.run_id, told)
-
-
-def run_continuously(job: Job, source: Source, until: str = "sync") -> Result:
-    """Runs the stages again and again until interrupted, while the sync follows gold's change feed.
-
-    A stream that has ended is followed by a run that includes the sync, which heals a lost
-    position or says what is wrong.
-    """
-    result = run_pipeline(job, source, until)
-    stream = syncing(job).follow() if until == "sync" else None
-    try:
-        while True:
-            time.sleep(job.settings.sync.trigger_interval_s)
-            followed = stream is not None and stream.isActive
-            run_pipeline(job.again(), source, "gold" if followed else until)
-            if stream is not None and not followed:
-                stream = syncing(job).follow()
-    except KeyboardInterrupt:
-        job.console.print("stopped")
-    finally:
-        if stream is not None:
-            stream.stop()
-    return result
 
 
 def show_run(console: Console, result: Result) -> None:

@@ -7,13 +7,18 @@ from rich.text import Text
 from lakerag.jobs.job import Job, Result, command
 
 LISTED = 1000
-"""Files that are listed at most; the counts are of all."""
+"""Files, and rows of files, that are listed at most; the counts are of all files."""
 
 
 def _show(console: Console, result: Result) -> None:
     for file in result["files"]:
         console.print(Text(f"{file['source']}: {file['path']}", "bold"), Text(file["reason"], "yellow"))
         console.print(Text(f"  {file['detail']} {file['advice']}", "dim"))
+    for row in result["rows"]:
+        console.print(
+            Text(f"{row['source']}: {row['path']}, line {row['line']}", "bold"), Text(row["reason"], "yellow")
+        )
+        console.print(Text(f"  {row['detail']}", "dim"))
     for reason, count in result["reasons"].items():
         console.print(f"{count} {reason}")
     if "released" in result:
@@ -31,13 +36,14 @@ def _show(console: Console, result: Result) -> None:
 @click.option("--source-name", "name", metavar="N", help="Only files of this source; --retry: default source.name.")
 def main(job: Job, retry: bool, reasons: tuple[str, ...], name: str | None) -> Result:
     """List files that could not become documents, with the reason and what to do; try them again."""
-    from lakerag.silver.quarantine import count_by_reason, listed
+    from lakerag.silver.quarantine import count_by_reason, listed, refused_rows
 
     result = _retry(job, reasons, name) if retry else {}
     with job.step("looking at the quarantine"):
         return {
             **result,
             "files": listed(job.catalog, name, reasons, LISTED),
+            "rows": refused_rows(job.catalog, name, reasons, LISTED),
             "reasons": count_by_reason(job.catalog, name, reasons),
         }
 

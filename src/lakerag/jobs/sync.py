@@ -1,11 +1,9 @@
 """`lakerag sync`: the last stage alone, once or again and again."""
 
-import time
-
 import click
 from rich.console import Console
 
-from lakerag.jobs.job import Job, Result, command
+from lakerag.jobs.job import Job, Result, command, until_interrupted
 from lakerag.jobs.pipeline import bring_in_step
 
 
@@ -20,12 +18,4 @@ def _show(console: Console, result: Result) -> None:
 @click.option("--continuous", is_flag=True, help="Go on until interrupted, every sync.trigger_interval_s seconds.")
 def main(job: Job, continuous: bool) -> Result:
     """Bring the vector store in step with gold_chunks; what comes before it is not run."""
-    result = bring_in_step(job)
-    try:
-        # No stream with an interval: serverless compute has none, and looking where nothing is new is cheap.
-        while continuous:
-            time.sleep(job.settings.sync.trigger_interval_s)
-            result = bring_in_step(job.again())
-    except KeyboardInterrupt:
-        job.console.print("stopped")
-    return result
+    return until_interrupted(job, bring_in_step) if continuous else bring_in_step(job)

@@ -4,7 +4,6 @@ import os
 import platform
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -48,7 +47,8 @@ class Lease:
 
     def __enter__(self) -> "Lease":
         self.acquire()
-        self.keep()
+        self._renewing = threading.Thread(target=self._keep, daemon=True)
+        self._renewing.start()
         return self
 
     def __exit__(self, *raised: object) -> None:
@@ -74,16 +74,6 @@ class Lease:
                 return
         raise self._taken(found)
 
-    def keep(self, alive: Callable[[], bool] = lambda: True, on_loss: Callable[[], object] = lambda: None) -> None:
-        """Renews the lease in a thread until it is left, and gives it back then.
-
-        Args:
-            alive: Says whether the holder is still at work.
-            on_loss: Called once when the lease was lost.
-        """
-        self._renewing = threading.Thread(target=self._keep, args=(alive, on_loss), daemon=True)
-        self._renewing.start()
-
     def release(self) -> None:
         """Gives the lease back, if it still is this holder's."""
         self._update("holder = ''", self._mine())
@@ -103,13 +93,10 @@ class Lease:
                 name=self.name,
             )
 
-    def _keep(self, alive: Callable[[], bool], on_loss: Callable[[], object]) -> None:
-        while not self._stop.wait(self.seconds / 3) and alive():
+    def _keep(self) -> None:
+        while not self._stop.wait(self.seconds / 3):
             if not self._renew() and self._is_overdue():
-                on_loss()
-                return
-        if not self._stop.is_set():  # the holder has come to its end by itself
-            self.release()
+                return  # `check` says so to the holder
 
     def _renew(self) -> bool:
         """Makes the lease last longer; says whether it still is this holder's."""

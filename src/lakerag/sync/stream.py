@@ -1,9 +1,7 @@
 """Gold's change feed into the vector store, micro-batch by micro-batch."""
 
 from collections.abc import Callable
-from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
@@ -97,21 +95,6 @@ class Sync:
                 connect(self.address).point(self.place.alias, target.collection.name)
         return self._report(target, healed)
 
-    def follow(self) -> StreamingQuery:
-        """Starts a stream that applies gold's changes as they come, until it is stopped; catch up first.
-
-        Raises:
-            TransientError: Another process writes to the collection.
-        """
-        lease = self.lease()
-        lease.acquire()
-        with ExitStack() as undo:
-            undo.callback(lease.release)
-            query = self._start(self._target(), {"processingTime": f"{self.settings.trigger_interval_s} seconds"})
-            undo.pop_all()
-        lease.keep(alive=lambda: query.isActive, on_loss=query.stop)
-        return query
-
     def reconcile(self, *, repair: bool) -> Reconciled:
         """Compares the alias' collection with gold's snapshot.
 
@@ -167,7 +150,7 @@ class Sync:
         if target.synced_version is not None and target.synced_version >= latest:
             return
         try:
-            query = self._start(target, {"availableNow": True})
+            query = self._start(target)
             try:
                 while not query.awaitTermination(_LOOK_S):
                     lease.check()
@@ -203,13 +186,13 @@ class Sync:
     def _step(self, target: Target, kind: str, note: str | None = None) -> Step:
         return Step(self.run_id, target.collection, target.table_id, kind, note=note)
 
-    def _start(self, target: Target, trigger: dict[str, Any]) -> StreamingQuery:
+    def _start(self, target: Target) -> StreamingQuery:
         feed = open_feed(
             self.catalog, max_files=self.settings.max_files_per_trigger, first_version=target.first_version
         )
         apply = batch_writer(self.catalog.place, target, self.address, self.settings.partitions, self.run_id)
         writer = feed.writeStream.foreachBatch(apply).option("checkpointLocation", target.checkpoint)
-        return writer.trigger(**trigger).start()
+        return writer.trigger(availableNow=True).start()
 
     def _report(self, target: Target, healed: str = "") -> SyncReport:
         done = totals(self.catalog, self.run_id, target.collection.name)

@@ -32,7 +32,7 @@ def document(
     content_hash = f"hash of {text}"
     return (
         *(doc_id, "docs", path, f"bytes of {text}", path, text, "en", {"team": "ops"}, tenant, ["*"], content_hash),
-        *(list(page_starts), group, alternates, [], "recipe", f"{content_hash} {path} {tenant}", NOW),
+        *(list(page_starts), group, alternates, [], [], "recipe", f"{content_hash} {path} {tenant}", NOW),
     )
 
 

@@ -24,7 +24,7 @@ def test_refused_files_are_listed_and_tried_again(
         assert result.exit_code == 0, result.stderr
         return json.loads(result.stdout)
 
-    land({"a.txt": b" ", "b.bin": b"\x00"})
+    land({"a.txt": b" ", "b.bin": b"\x00", "c.csv": b"a,b\n1,2\n3\n"})
     run(catalog)
     [file] = call("--reason", "empty")["files"]
     assert {**file, "quarantined_at": None} == {
@@ -36,7 +36,9 @@ def test_refused_files_are_listed_and_tried_again(
         "advice": ADVICE["empty"],
         "quarantined_at": None,
     }
-    assert call("--source-name", "other") == {"files": [], "reasons": {}}
+    assert call("--source-name", "other") == {"files": [], "rows": [], "reasons": {}}
+    row = {"line": 3, "reason": "fields", "detail": "1 fields instead of 2"}
+    assert call()["rows"] == [{"source": "docs", "path": "c.csv", "content_sha256": sha(b"a,b\n1,2\n3\n"), **row}]
     assert catalog.read(OPS_RUNS).isEmpty()
 
     result = call("--retry", "--reason", "unsupported")

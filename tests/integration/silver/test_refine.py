@@ -42,6 +42,7 @@ def test_a_document_has_every_column_of_its_contract(catalog: Catalog, land: Lan
         "duplicate_group": None,
         "alternates": None,
         "quality_flags": [],
+        "refused_rows": [],
         "arrived_at": NOW,
     }
     rows = catalog.spark.createDataFrame(

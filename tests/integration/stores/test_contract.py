@@ -49,7 +49,7 @@ def test_a_written_row_comes_back_as_it_was(store):
     }
 
 
-def test_the_last_write_of_a_key_wins(store):
+def test_fact_11_the_last_write_of_a_key_wins_and_it_stands_once(store):
     name = emptied(store)
     store.upsert(name, [row("a", text="old"), row("b", text="kept")])
     assert store.upsert(name, [row("a", text="new")]) == 1
@@ -57,7 +57,7 @@ def test_the_last_write_of_a_key_wins(store):
     assert store.count(name) == 2
 
 
-def test_deleted_rows_are_gone_and_absent_ids_are_no_error(store):
+def test_fact_12_deleted_rows_are_gone_at_once_the_count_is_exact_and_absent_ids_are_no_error(store):
     name = emptied(store)
     store.upsert(name, [row("a"), row("b"), row("c")])
     assert store.delete(name, ["a", "c", "never-there"]) == 3
@@ -72,14 +72,14 @@ def test_deleted_rows_are_gone_and_absent_ids_are_no_error(store):
         ({"embedding": [1, 0, float("inf"), 0]}, RowRefusedError),
         ({"embedding": [0, 0, 0, 0]}, RowRefusedError),
         ({"embedding": [1, 0, 0]}, DimensionMismatchError),
-        ({"text": "ü" * 32_768}, RowRefusedError),
+        ({"text": "ü" * 32_768}, RowRefusedError),  # 65,536 bytes
         ({"tenant": "t" * 513}, RowRefusedError),
         ({"acl_groups": ["g" * 513]}, RowRefusedError),
         ({"chunk_id": "first"}, RowRefusedError),
         ({"chunk_id": 'a" or chunk_id != "'}, RowRefusedError),
     ],
 )
-def test_one_bad_row_refuses_the_whole_batch(store, bad, error):
+def test_facts_13_and_14_one_bad_row_refuses_the_whole_batch(store, bad, error):
     name = emptied(store)
     with pytest.raises(error):
         store.upsert(name, [row("first"), {**row("bad"), **bad}])
@@ -215,7 +215,7 @@ def test_a_scan_yields_every_row_once_in_bounded_batches(store):
     assert sorted(key for batch in batches for key in batch) == sorted(f"k{n}" for n in range(1234))
 
 
-def test_keyword_search_scores_higher_for_better_matches(text_store):
+def test_fact_14_keyword_search_scores_higher_for_better_matches(text_store):
     name = emptied(text_store)
     text_store.upsert(
         name,
@@ -295,7 +295,7 @@ def test_a_collection_knows_its_space_and_refuses_another(store):
     assert collection not in store.collections()
 
 
-def test_an_alias_moves_and_leaves_with_its_collection(store):
+def test_fact_15_an_alias_moves_at_once_and_leaves_with_its_collection(store):
     blue, green = (Collection(f"{colour}_{uuid4().hex}", "words", 4) for colour in ("blue", "green"))
     alias = f"alias_{uuid4().hex}"
     for collection in (blue, green):

@@ -94,7 +94,7 @@ def filled(address):
     store.close()
 
 
-def test_no_hostile_group_or_tenant_opens_a_row_that_it_should_not(filled):
+def test_fact_16_no_hostile_group_or_tenant_opens_a_row_that_it_should_not(filled):
     store, rows, name = filled
     source = random.Random(7)
     held = [encode(written) for written in rows]
@@ -110,7 +110,7 @@ def test_no_hostile_group_or_tenant_opens_a_row_that_it_should_not(filled):
         assert {passage.chunk_id for passage in found} == allowed, hostile
 
 
-def test_every_search_sees_exactly_the_rows_that_its_rights_and_filter_allow(filled):
+def test_fact_16_every_search_sees_exactly_the_rows_that_its_rights_and_filter_allow(filled):
     store, rows, name = filled
     source = random.Random(8)
     held = [encode(written) for written in rows]

@@ -5,7 +5,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from lakerag.jobs import sync
+from lakerag.jobs import job, sync
 
 
 @pytest.fixture
@@ -13,14 +13,14 @@ def run(monkeypatch, tmp_path):
     """Runs the command over an index that each sync brings one version further."""
     ids = []
 
-    def bring_in_step(job):
+    def bring_in_step(at):
         if len(ids) == 3:
             raise KeyboardInterrupt
-        ids.append(job.run_id)
+        ids.append(at.run_id)
         return {"collection": "docs_1", "upserted": 2, "deleted": 1, "to_version": len(ids)}
 
     monkeypatch.setattr(sync, "bring_in_step", bring_in_step)
-    monkeypatch.setattr(sync.time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(job.time, "sleep", lambda seconds: None)
     return lambda *options: (CliRunner().invoke(sync.main, ["--home", str(tmp_path), *options]), ids)
 
 

@@ -83,3 +83,13 @@ def test_depth_is_no_matter_up_to_its_limit() -> None:
 )
 def test_a_claimed_encoding_is_found(head: bytes, charset: str) -> None:
     assert declared_charset(b"<html><head>" + head) == charset
+
+
+def test_what_repeats_on_every_page_of_a_site_goes_and_is_flagged() -> None:
+    parsed = parse_html(
+        "<body><nav>Home</nav><div role='search'>Find</div><h1>Pump</h1><p>It is on.</p>"
+        "<div role='contentinfo'>Imprint</div><footer>2024</footer></body>"
+    )
+    assert parsed.text == "# Pump\n\nIt is on."
+    assert parsed.flags == ("removed_boilerplate:4",)
+    assert parse_html("<main><h1>Pump</h1></main><footer>2024</footer>").flags == ()

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from lakerag.silver.parsers.base import RefusedError
+from lakerag.silver.parsers.base import RefusedError, RefusedRow
 from lakerag.silver.parsers.delimited import parse_csv
 from lakerag.silver.parsers.json_records import parse_json, parse_jsonl
 
@@ -24,11 +24,11 @@ def test_the_delimiter_is_found_in_the_header(delimiter: str) -> None:
 def test_csv_rows_of_another_length_are_left_out_and_named() -> None:
     parsed = parse_csv('a,b\n1,2\n3\n4,5,6\n7,8\n9,"open\n10,11\n')
     assert parsed.text == "a: 1\nb: 2\n\na: 7\nb: 8"
-    assert parsed.flags == (
-        "refused_rows:3",
-        "refused_row:3 (1 fields instead of 2)",
-        "refused_row:4 (3 fields instead of 2)",
-        "refused_row:6 (unexpected end of data)",
+    assert parsed.flags == ("refused_rows:3",)
+    assert parsed.refused_rows == (
+        RefusedRow(3, "fields", "1 fields instead of 2"),
+        RefusedRow(4, "fields", "3 fields instead of 2"),
+        RefusedRow(6, "quote", "unexpected end of data"),
     )
 
 
@@ -55,12 +55,12 @@ def test_json_lines_keep_good_lines_and_name_bad_ones() -> None:
     ]
     parsed = parse_jsonl("\n".join(lines))
     assert parsed.text == "id: 1\ntext: One\n\nid: 4\ntext: Four"
-    assert parsed.flags == (
-        "refused_rows:4",
-        "refused_row:3 (not JSON)",
-        "refused_row:4 (not an object)",
-        "refused_row:5 (no text in 'text')",
-        "refused_row:6 (no text in 'text')",
+    assert parsed.flags == ("refused_rows:4",)
+    assert parsed.refused_rows == (
+        RefusedRow(3, "not_json", "not JSON"),
+        RefusedRow(4, "not_object", "not an object"),
+        RefusedRow(5, "no_text", "no text in 'text'"),
+        RefusedRow(6, "no_text", "no text in 'text'"),
     )
 
 

@@ -7,6 +7,8 @@ from lakerag.config import Embedder, Settings
 from lakerag.stores import Collection, VectorStore
 from lakerag.stores.generations import former, serving
 
+QUANTISED = "onnx-int8"
+
 
 def active_settings(settings: Settings, store: VectorStore) -> Settings:
     """Returns the settings with the embedder of the collection behind the alias.
@@ -28,11 +30,18 @@ def active_settings(settings: Settings, store: VectorStore) -> Settings:
 
 def with_embedder_of(collection: Collection, settings: Settings) -> Settings:
     """Returns the settings with the embedder that a collection says it was filled by."""
-    said = json.loads(collection.embedder) if collection.embedder else {}
+    if not collection.embedder:
+        return settings
+    runtime = settings.embedder.runtime
+    said = {"runtime": "onnx" if runtime == QUANTISED else runtime} | json.loads(collection.embedder)
     return settings.model_copy(update={"embedder": settings.embedder.model_copy(update=said)})
 
 
 def described(embedder: Embedder) -> str:
-    """Returns what a collection says of the embedder that fills it, as a JSON object."""
+    """Returns what a collection says of the embedder that fills it, as a JSON object.
+
+    That is the model, and the runtime where it makes a space of its own.
+    """
     folder = Path(embedder.model).expanduser()
-    return json.dumps({"model": str(folder.absolute()) if folder.is_dir() else embedder.model})
+    said = {"model": str(folder.absolute()) if folder.is_dir() else embedder.model}
+    return json.dumps(said | ({"runtime": QUANTISED} if embedder.runtime == QUANTISED else {}))

@@ -17,12 +17,14 @@ class EmbeddingSpace:
     pooling: str
     normalised: bool
     dimension: int
+    precision: str = ""
+    """`int8` where the weights are quantised; empty for floating point."""
 
     @property
     def name(self) -> str:
-        return "/".join(
-            (self.model, self.revision, self.pooling, "unit" if self.normalised else "raw", str(self.dimension))
-        )
+        scale = "unit" if self.normalised else "raw"
+        parts = (self.model, self.revision, self.pooling, scale, str(self.dimension), self.precision)
+        return "/".join(part for part in parts if part)
 
 
 class Tokenizer(Protocol):

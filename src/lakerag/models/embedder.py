@@ -20,6 +20,8 @@ Encoder = Callable[[Tokens, Tokens], Vectors]
 """A runtime: token ids and mask, (n, width) int64 each, to (n, dimension) float32."""
 
 REVISION_DIGITS = 12
+ALONE = 1
+"""Tokens a batch that put every text into a batch of its own."""
 
 
 class SentenceEmbedder:
@@ -76,15 +78,15 @@ def load_embedder(settings: config.Embedder) -> Embedder:
     Raises:
         ModelError: The model is not there or incomplete, or the machine lacks the device that was asked for.
     """
-    if settings.runtime == "onnx":
+    if settings.runtime != "torch":
         refuse_gpu(settings.device, settings.runtime, "embedder")
     folder = locate(settings.model)
     model = read_sentence_model(folder)
     space = embedding_space(settings)
     encoder = _load_encoder(settings, folder, space)
-    return SentenceEmbedder(
-        space, ModelTokenizer(model), encoder, pad_id=model.pad_id, batch_tokens=settings.batch_tokens
-    )
+    # Activations in int8 share one scale a batch: alone, a text's vector does not depend on its neighbours.
+    batch_tokens = ALONE if space.precision else settings.batch_tokens
+    return SentenceEmbedder(space, ModelTokenizer(model), encoder, pad_id=model.pad_id, batch_tokens=batch_tokens)
 
 
 @lru_cache(maxsize=4)
@@ -102,11 +104,12 @@ def embedding_space(settings: config.Embedder) -> EmbeddingSpace:
         pooling="+".join((*model.pooling, *model.extra)),
         normalised=model.normalised,
         dimension=model.dimension,
+        precision="int8" if settings.runtime == "onnx-int8" else "",
     )
 
 
 def _load_encoder(settings: config.Embedder, folder: Path, space: EmbeddingSpace) -> Encoder:
-    if settings.runtime == "onnx":
+    if settings.runtime != "torch":
         from lakerag.models.onnx_encoder import OnnxEncoder, exported
 
         onnx = OnnxEncoder(exported(folder, space, settings.cache), settings.threads)

@@ -88,7 +88,7 @@ def _copy_model(model: str, target: Path) -> None:
 def _converted(settings: Settings) -> Iterator[Path]:
     """Yields the folders that the light runtimes read, so that nothing is converted where the model is loaded."""
     embedder, generator = settings.embedder, settings.generator
-    if embedder.runtime == "onnx":
+    if embedder.runtime != "torch":
         from lakerag.models.onnx_encoder import exported
 
         yield exported(locate(embedder.model), embedding_space(embedder), embedder.cache).parent

@@ -18,7 +18,11 @@ COMMON = (
     "tenacity",
     "tokenizers",
 )
-RUNTIME = {"onnx": ("onnxruntime",), "torch": ("safetensors", "sentence-transformers", "torch", "transformers")}
+RUNTIME = {
+    "onnx": ("onnxruntime",),
+    "onnx-int8": ("onnxruntime",),
+    "torch": ("safetensors", "sentence-transformers", "torch", "transformers"),
+}
 GENERATOR = {"torch": ("safetensors", "torch", "transformers"), "ctranslate2": ("ctranslate2",)}
 RERANKER = ("safetensors", "torch", "transformers")
 STORE = {"milvus": (), "milvus-lite": ("milvus-lite",)}

@@ -71,6 +71,20 @@ def test_runtimes_share_a_space_and_weights_make_another(folders: dict[tuple[str
     assert embedding_space(config.Embedder(model=mean)).name != embedding_space(config.Embedder(model=cls)).name
 
 
+def test_int8_is_near_in_a_space_of_its_own_and_blind_to_its_batch(
+    folders: dict[tuple[str, bool], Path], cache: Path
+) -> None:
+    exact = config.Embedder(model=str(folders["mean", True]), cache=str(cache))
+    quantised = exact.model_copy(update={"runtime": "onnx-int8"})
+    embedder = load_embedder(quantised)
+    assert embedding_space(quantised).name == f"{embedding_space(exact).name}/int8"
+    vectors = embedder.embed(TEXTS)
+    assert float((vectors * load_embedder(exact).embed(TEXTS)).sum(axis=1).min()) >= 0.95
+    assert not np.allclose(vectors, load_embedder(exact).embed(TEXTS), atol=1e-5)
+    alone = np.concatenate([embedder.embed([text]) for text in TEXTS])
+    np.testing.assert_array_equal(vectors, alone)
+
+
 def test_no_texts_give_no_vectors(folders: dict[tuple[str, bool], Path], cache: Path) -> None:
     embedder = load_embedder(config.Embedder(model=str(folders["mean", True]), cache=str(cache)))
     assert embedder.embed([]).shape == (0, 16)

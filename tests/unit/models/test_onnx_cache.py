@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier, get_ident
 
+import numpy as np
 import pytest
 
 from lakerag.errors import ModelError
@@ -54,13 +55,10 @@ def test_a_failed_export_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Monk
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_graph_that_differs_from_torch_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import numpy as np
-
-    found = np.ones((3, 16), np.float32)
-    monkeypatch.setattr(onnx_encoder, "OnnxEncoder", lambda graph, threads: lambda ids, mask: found)
-    expected = found.copy()
-    onnx_encoder._check(tmp_path / "model.onnx", expected)
-    expected[1, 8:] = -1  # a row with padding
-    with pytest.raises(ModelError, match=r"found 0\.0000"):
-        onnx_encoder._check(tmp_path / "model.onnx", expected)
+def test_a_graph_that_differs_from_torch_is_refused() -> None:
+    expected = np.ones((3, 16), np.float32)
+    found = expected.copy()
+    onnx_encoder._check(found, expected, 0.9999, "torch")
+    found[1, 8:] = -1  # a row with padding
+    with pytest.raises(ModelError, match=r"agree with torch \(cosine 0\.9999\), found 0\.0000"):
+        onnx_encoder._check(found, expected, 0.9999, "torch")

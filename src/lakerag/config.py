@@ -205,6 +205,15 @@ class Retrieval(Section):
     """Passages that it reads for a question."""
 
 
+class Template(Section):
+    """How a family of models is asked."""
+
+    models: str = "*"
+    """Pattern of the model's name without owner or folder, in lower case (`*flan*`)."""
+    prompt: str = "question: {question} context: {passages}"
+    passage: str = "[{n}] {title}: {text}"
+
+
 class Generator(Section):
     """Who writes the answer."""
 
@@ -225,8 +234,12 @@ class Generator(Section):
     """A folder for converted models."""
     unanswerable: tuple[str, ...] = ("unanswerable", "no answer", "not answerable")
     """Outputs that say that no passage answers, in any case, a full stop aside."""
-    prompt: str = "question: {question} context: {passages}"
-    passage: str = "[{n}] {title}: {text}"
+    prompt: str | None = None
+    """Takes the place of the family's; fields `question`, `passages`."""
+    passage: str | None = None
+    """The same for each passage; fields `n`, `title`, `heading`, `path`, `text`."""
+    templates: tuple[Template, ...] = (Template(),)
+    """One a model family; the first that fits the model's name counts."""
     max_new_tokens: int = Field(default=128, gt=0)
     max_prompt_tokens: int = Field(default=512, gt=0)
     num_beams: int = Field(default=1, gt=0)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from lakerag.errors import RowRefusedError
+
 Tokens = npt.NDArray[np.int64]
 
 
@@ -29,6 +31,22 @@ def token_batches(lengths: Sequence[int], batch_tokens: int) -> list[list[int]]:
             width = lengths[index]
         batches[-1].append(index)
     return batches
+
+
+def refuse_long(lengths: Sequence[int], limit: int, model: str) -> None:
+    """Checks the prompts of a generator before any work.
+
+    Raises:
+        RowRefusedError: One is longer than the limit.
+    """
+    longest = max(lengths, default=0)
+    if longest > limit:
+        raise RowRefusedError(
+            f"Expected prompts of at most {limit} tokens for {model}, found {longest}. Pass fewer passages, or raise "
+            "generator.max_prompt_tokens where the model reads more.",
+            tokens=longest,
+            limit=limit,
+        )
 
 
 def pad(rows: Sequence[npt.NDArray[np.int32]], pad_id: int) -> tuple[Tokens, Tokens]:

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Protocol
 
 from lakerag import config
-from lakerag.errors import ModelError, RowRefusedError
+from lakerag.errors import ModelError
 from lakerag.models.base import Generator
-from lakerag.models.batching import token_batches
+from lakerag.models.batching import refuse_long, token_batches
 from lakerag.models.device import refuse_gpu
 from lakerag.models.drafts import abstention, read_draft
 from lakerag.models.locate import locate, read_json, require
-from lakerag.models.t5_grounded import WEIGHTS
+from lakerag.models.t5_grounded import CALIBRATION, WEIGHTS
 from lakerag.models.tokenizer import read_tokenizer
 from lakerag.records import Draft, Prompt
 
@@ -57,8 +57,8 @@ class T5Generator:
         drafts = [abstention(_nothing_to_read(prompt)) for prompt in prompts]
         asked = [index for index, draft in enumerate(drafts) if not draft.reason]
         rows = [self._encode(prompts[index].text) for index in asked]
-        self._refuse_long(rows)
         lengths = [len(row) for row in rows]
+        refuse_long(lengths, self.max_prompt_tokens, self.name)
         for batch in token_batches(lengths, self._settings.batch_tokens):
             written = self._writer([rows[i] for i in batch], max_new_tokens or self._settings.max_new_tokens)
             for i, (tokens, confidence) in zip(batch, written, strict=True):
@@ -68,16 +68,6 @@ class T5Generator:
     def _encode(self, text: str) -> list[int]:
         ids: list[int] = self._tokenizer.encode(text).ids
         return ids
-
-    def _refuse_long(self, rows: Sequence[Sequence[int]]) -> None:
-        longest = max((len(row) for row in rows), default=0)
-        if longest > self.max_prompt_tokens:
-            raise RowRefusedError(
-                f"Expected prompts of at most {self.max_prompt_tokens} tokens for {self.name}, found {longest}. "
-                "Pass fewer passages, or raise generator.max_prompt_tokens.",
-                tokens=longest,
-                limit=self.max_prompt_tokens,
-            )
 
     def _read(self, tokens: list[int], confidence: float, passages: int) -> Draft:
         output = self._tokenizer.decode(tokens, skip_special_tokens=True)
@@ -113,6 +103,7 @@ def _load_grounded(folder: Path, settings: config.Generator) -> Generator:
             f"found {settings.runtime}. Set generator.runtime to torch.",
             model=settings.model,
         )
+    require(folder, (CALIBRATION,))
     from lakerag.models.t5_grounded.generator import GroundedGenerator
 
     return GroundedGenerator(folder, settings)

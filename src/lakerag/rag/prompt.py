@@ -2,9 +2,11 @@
 
 from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path
 from string import Formatter
 
-from lakerag.config import Generator
+from lakerag.config import Generator, Template
 from lakerag.errors import ConfigError, UsageError
 from lakerag.records import Passage, Prompt
 
@@ -16,7 +18,7 @@ class PromptBuilder:
     """Lays questions and passages into the templates of the settings.
 
     Args:
-        settings: The templates.
+        settings: The templates, and the model that they are chosen for.
         count_tokens: Length of a prompt in the generator's tokens.
         max_tokens: What the generator reads at most.
 
@@ -25,9 +27,9 @@ class PromptBuilder:
     """
 
     def __init__(self, settings: Generator, count_tokens: Callable[[str], int], max_tokens: int) -> None:
-        _check_template("generator.prompt", settings.prompt, PROMPT_FIELDS, PROMPT_FIELDS)
-        _check_template("generator.passage", settings.passage, PASSAGE_FIELDS, {"text"})
-        self._settings = settings
+        self._template = template_of(settings)
+        _check_template("generator.prompt", self._template.prompt, PROMPT_FIELDS, PROMPT_FIELDS)
+        _check_template("generator.passage", self._template.passage, PASSAGE_FIELDS, {"text"})
         self._count_tokens = count_tokens
         self._max_tokens = max_tokens
 
@@ -62,10 +64,32 @@ class PromptBuilder:
 
     def _render(self, question: str, passages: Sequence[Passage]) -> str:
         blocks = (
-            self._settings.passage.format(n=n, title=p.title, heading=p.heading, path=p.path, text=p.text)
+            self._template.passage.format(n=n, title=p.title, heading=p.heading, path=p.path, text=p.text)
             for n, p in enumerate(passages, 1)
         )
-        return self._settings.prompt.format(question=question, passages="\n".join(blocks))
+        return self._template.prompt.format(question=question, passages="\n".join(blocks))
+
+
+def template_of(settings: Generator) -> Template:
+    """Returns the templates of the model's family, those of the settings themselves in their place.
+
+    Raises:
+        ConfigError: No family fits the model's name.
+    """
+    name = Path(settings.model or "").name.lower()
+    family = next((each for each in settings.templates if fnmatchcase(name, each.models.lower())), None)
+    if family is None:
+        raise ConfigError(
+            f"generator.templates: expected one whose `models` fits {name!r}, found "
+            f"{', '.join(each.models for each in settings.templates) or 'none'}. Add one for '*'.",
+            model=settings.model,
+        )
+    return family.model_copy(
+        update={
+            "prompt": family.prompt if settings.prompt is None else settings.prompt,
+            "passage": family.passage if settings.passage is None else settings.passage,
+        }
+    )
 
 
 def _check_template(key: str, template: str, known: set[str], needed: set[str]) -> None:

@@ -1,6 +1,7 @@
 import pytest
 
-from lakerag.config import Generator
+from lakerag import config
+from lakerag.config import Generator, Template
 from lakerag.errors import ConfigError, UsageError
 from lakerag.rag.prompt import PromptBuilder
 from tests.fakes.rag import passage
@@ -59,3 +60,26 @@ def test_generator_without_a_prompt_of_its_own_drops_nothing() -> None:
 def test_template_that_cannot_be_filled_is_refused(settings: Generator, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         PromptBuilder(settings, words, 100)
+
+
+@pytest.mark.parametrize(
+    ("model", "text"),
+    [
+        ("lakerag-t5", "question: why? <p1>  one"),
+        ("/models/generator/lakerag-t5", "question: why? <p1>  one"),
+        ("google/Flan-T5-base", "[1] Title a: one\n\nAnswer the question"),
+        ("t5-base", "question: why? context: [1] Title a: one"),
+        (None, "question: why? context: [1] Title a: one"),
+    ],
+)
+def test_every_family_has_its_template_in_conf(model: str | None, text: str) -> None:
+    settings = config.load("local", environ={}).generator.model_copy(update={"model": model})
+    assert PromptBuilder(settings, words, 100).build("why?", [passage("one", "a")]).text.startswith(text)
+
+
+def test_a_setting_takes_the_place_of_the_family_and_families_are_tried_in_order() -> None:
+    families = (Template(models="mine*", prompt="{question} | {passages}"), Template(models="*"))
+    mine = Generator(model="me/Mine-2", templates=families, passage="{text}")
+    assert PromptBuilder(mine, words, 100).build("why?", [passage("one", "a")]).text == "why? | one"
+    with pytest.raises(ConfigError, match=r"whose `models` fits 'other', found mine\*"):
+        PromptBuilder(Generator(model="other", templates=families[:1]), words, 100)

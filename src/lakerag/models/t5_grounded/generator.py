@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lakerag import config
-from lakerag.models.batching import token_batches
+from lakerag.models.batching import refuse_long, token_batches
 from lakerag.models.device import pick_device
 from lakerag.models.drafts import abstention
 from lakerag.models.locate import read_json
@@ -60,13 +60,18 @@ class GroundedGenerator:
         self._weights: list[float] = read_json(folder / CALIBRATION)["weights"]
 
     def count_tokens(self, text: str) -> int:
-        """Returns the tokens of a prompt, its end token included."""
-        return len(self._tokenizer.encode(text).ids)
+        """Returns the tokens of a prompt, its end token included; its marks count as text, so it is never too few."""
+        return len(self._tokenizer.encode(layout.neutralise(text)).ids)
 
     def generate(self, prompts: Sequence[Prompt], max_new_tokens: int | None = None) -> list[Draft]:
-        """See the port. The confidence is the calibrated probability that the answer is right."""
+        """See the port. The confidence is the calibrated probability that the answer is right.
+
+        Raises:
+            RowRefusedError: A prompt is longer than the model reads.
+        """
         drafts = [abstention("the question is empty" if p.passages else "no passages were found") for p in prompts]
         asked = [n for n, p in enumerate(prompts) if p.passages and p.question.strip()]
+        refuse_long([len(self._encode(prompts[n])) for n in asked], self.max_prompt_tokens, self.name)
         copied = self.copy([prompts[n] for n in asked], max_new_tokens)
         for n, answer in zip(asked, copied, strict=True):
             drafts[n] = self._draft(answer)

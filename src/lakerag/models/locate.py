@@ -17,7 +17,7 @@ PACKAGED = {
 """Models that a Python package carries, in its folder `model/`."""
 
 OWN, OWN_FOLDER = "lakerag-t5", Path(__file__).parent / "t5_grounded" / "model"
-"""lakerag's own T5, and where an installation that carries its weights has them."""
+"""lakerag's own T5, and where an installation has its weights."""
 
 HUB_NAME = re.compile(r"[A-Za-z0-9][\w.-]*(/[A-Za-z0-9][\w.-]*)?")
 HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors")

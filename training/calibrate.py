@@ -30,8 +30,8 @@ def prompt_of(case: Case) -> Prompt:
     return Prompt(case.question, passages, "", 0, 0)
 
 
-def is_right(answer: str, case: Case) -> bool:
-    return bool(case.golds) and best_f1(answer, case.golds) >= RIGHT_F1
+def is_right(answer: str, golds: Sequence[str]) -> bool:
+    return bool(golds) and best_f1(answer, golds) >= RIGHT_F1
 
 
 def fit(features: np.ndarray, right: np.ndarray) -> list[float]:
@@ -59,7 +59,7 @@ def calibrate(generator: GroundedGenerator, cases: Sequence[Case]) -> dict[str, 
     """Returns the weights, and the reliability on the cases that they were not fitted on."""
     answers = generator.copy([prompt_of(case) for case in cases])
     features = np.array([answer.features for answer in answers])
-    right = np.array([is_right(answer.text, case) for answer, case in zip(answers, cases, strict=True)])
+    right = np.array([is_right(answer.text, case.golds) for answer, case in zip(answers, cases, strict=True)])
     weights = fit(features[::2], right[::2])
     confidence = 1 / (1 + np.exp(-(weights[0] + features[1::2] @ np.array(weights[1:]))))
     return {"weights": weights, "reliability": reliability(confidence, right[1::2])}

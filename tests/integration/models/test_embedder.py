@@ -137,10 +137,13 @@ def test_a_damaged_export_says_what_to_delete(folders: dict[tuple[str, bool], Pa
         load_embedder(settings)
 
 
-def test_a_configuration_of_another_dimension_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize("changed", [{"hidden_size": 8}, {"model_type": "b9"}])
+def test_a_configuration_of_another_dimension_or_an_unknown_architecture_is_refused(
+    tmp_path: Path, changed: dict[str, Any]
+) -> None:
     folder = save_sentence_model(tmp_path, "mean", normalise=True)
     settings = json.loads((folder / "config.json").read_text())
-    (folder / "config.json").write_text(json.dumps(settings | {"hidden_size": 8}))
+    (folder / "config.json").write_text(json.dumps(settings | changed))
     with pytest.raises(ModelError, match="does not load"):
         load_embedder(config.Embedder(model=str(folder), runtime="torch"))
 

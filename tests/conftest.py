@@ -3,6 +3,7 @@
 import os
 import shutil
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +15,14 @@ from lakerag import config
 from lakerag.catalog import Catalog
 from lakerag.session import open_session
 from lakerag.tables import ALL_TABLES
+from tests.spark_connect import connect_server
+
+CONNECT = "LAKERAG_TEST_CONNECT"
+"""Set by `make test-connect`: the tests' session is a client of a Spark Connect server."""
 
 SERVER_TESTS = (
     "tests/integration/stores/",
+    "tests/integration/sync/test_first_load.py",
     "tests/integration/sync/test_quarantine.py",
     "tests/integration/sync/test_server.py",
     "tests/integration/jobs/test_bundle.py",
@@ -45,12 +51,17 @@ def embedder() -> config.Embedder:
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    """The local session of conf/local.yml, in less memory."""
+    """The local session of conf/local.yml, in less memory; `make test-connect`: one over a Spark Connect server."""
     settings = config.load("local", environ={}).spark
     smaller = settings.model_copy(update={"conf": {**settings.conf, "spark.driver.memory": "1g"}})
-    session = open_session(smaller, tmp_path_factory.mktemp("logs") / "spark.log")
-    yield session
-    session.stop()
+    log = tmp_path_factory.mktemp("logs") / "spark.log"
+    with ExitStack() as stack:
+        if CONNECT in os.environ:
+            remote = stack.enter_context(connect_server(smaller, log))
+            smaller = config.Spark(mode="connect", remote=remote)
+        session = open_session(smaller, log)
+        stack.callback(session.stop)
+        yield session
 
 
 @pytest.fixture(scope="session")

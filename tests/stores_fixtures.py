@@ -69,17 +69,22 @@ def lite_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddr
 
 
 @pytest.fixture(scope="session")
-def milvus_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[StoreAddress]:
+def milvus_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the Milvus server stands; `data/` in it is its storage."""
+    return tmp_path_factory.mktemp("milvus")
+
+
+@pytest.fixture(scope="session")
+def milvus_address(milvus_folder: Path) -> Iterator[StoreAddress]:
     """A standalone Milvus server; skipped where its package is not installed."""
     if importlib.util.find_spec("milvus") is None:
         pytest.skip("the package milvus (Linux) is not installed")
-    folder = tmp_path_factory.mktemp("milvus")
-    command = [sys.executable, "-W", "ignore", "-c", _MILVUS, str(folder)]
+    command = [sys.executable, "-W", "ignore", "-c", _MILVUS, str(milvus_folder)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None
         port = process.stdout.readline().strip()
-        assert port, f"the Milvus server did not come up; its logs are in {folder}/logs"
+        assert port, f"the Milvus server did not come up; its logs are in {milvus_folder}/logs"
         yield StoreAddress(f"http://127.0.0.1:{port}", consistency="Strong")
         process.stdin.close()
 

@@ -95,7 +95,7 @@ class Source(Section):
 
     name: str = "docs"
     path: str | None = None
-    """A folder, or `table:NAME`."""
+    """A folder, a URI of an object store (`s3://bucket/prefix`), or `table:NAME`."""
     key_columns: tuple[str, ...] = ("id",)
     """Of a table: columns that identify a row; their values make its path."""
     text_column: str = "text"
@@ -143,8 +143,9 @@ class Embedder(Section):
     """Hub name, folder, or `all-MiniLM-L6-v2` from its Python package."""
     runtime: Literal["onnx", "onnx-int8", "torch"] = "onnx"
     """`torch` is the reference and `onnx` equals it; `onnx-int8` makes an embedding space of its own."""
-    batch_tokens: int = Field(default=4096, gt=0)
-    """Word pieces a batch, padding included; int8 reads every text by itself."""
+    batch_tokens: int = Field(default=1024, gt=0)
+    """Word pieces a batch, padding included: what a core's cache holds; a GPU wants some 100,000. int8 reads every text
+    by itself."""
     threads: int = Field(default=1, ge=0)
     """Threads a worker; 0: as many as there are cores. Spark runs a worker a core, so 1 uses them all."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -179,6 +180,13 @@ class Sync(Section):
     """Between two looks at gold in continuous mode."""
     lease_s: int = Field(default=120, gt=0)
     """How long a sync that died elsewhere keeps others from writing."""
+    import_path: str | None = None
+    """A folder of the vector store's own storage, as Spark names it: first loads go through bulk import."""
+    import_prefix: str | None = None
+    """The same folder as the store names it, below its bucket; none: as Spark does."""
+    import_rows: int = Field(default=1_000_000, gt=0)
+    """First loads of fewer rows are upserted."""
+    import_timeout_s: int = Field(default=86_400, gt=0)
 
 
 class Retrieval(Section):

@@ -60,6 +60,10 @@ class RowRefusedError(TerminalError):
     """Rows that a store must never take (NaN, over-long text, a duplicate key)."""
 
 
+class ImportFailedError(TerminalError):
+    """The vector store could not import a file."""
+
+
 class PositionLostError(TerminalError):
     """The change feed no longer holds the changes after the last synced version."""
 

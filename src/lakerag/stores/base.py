@@ -101,6 +101,23 @@ class VectorStore(Protocol):
             DimensionMismatchError: A vector of another length; nothing is written.
         """
 
+    @property
+    def can_import(self) -> bool:
+        """Whether the store has a bulk import."""
+
+    def import_files(self, name: str, files: Sequence[str], timeout_s: float) -> int:
+        """Appends the rows of Parquet files, whatever their keys; returns how many when they can be searched.
+
+        Args:
+            name: A collection that holds none of the rows; not an alias.
+            files: Of the store's own storage, as it names them; columns as `rows.encode` gives them,
+                maps as JSON.
+            timeout_s: For all of them.
+
+        Raises:
+            ImportFailedError: The store refused a file; others may have been imported.
+        """
+
     def delete(self, name: str, chunk_ids: Sequence[str]) -> int:
         """Removes rows; ids that are not there are no error. Returns how many ids were asked for."""
 

@@ -15,6 +15,7 @@ from lakerag.stores import Collection, StoreAddress, connect
 from lakerag.sync.apply import Applied, write_changes
 from lakerag.sync.compare import DIFFERENCES, Reconciled, differences, reconciled, tally
 from lakerag.sync.feed import failure, open_feed
+from lakerag.sync.first_load import is_worth_it, load
 from lakerag.sync.journal import Step, position, record, totals
 from lakerag.sync.lease import Lease
 from lakerag.sync.plan import net_changes
@@ -82,6 +83,8 @@ class Sync:
         with self.lease() as lease:
             if position(self.catalog, target.collection.name) != target.stands:
                 target = self._target()  # another process was at work until now
+            if self._imported(target, lease):
+                target = self._target()
             healed = target.lost
             if not healed:
                 try:
@@ -165,7 +168,18 @@ class Sync:
             # The last versions had no rows for the index (an optimisation): they need not be looked at again.
             record(self.catalog, self._step(target, "pass"), Applied(0, 0, 0, [], latest, latest))
 
-    def _heal(self, target: Target, reason: str, lease: Lease) -> Applied:
+    def _imported(self, target: Target, lease: Lease) -> bool:
+        """Fills a new collection through the store's bulk import, where that is worth it; says whether it did."""
+        store, gold = connect(self.address), self.catalog.read(GOLD_CHUNKS)
+        if target.serving or target.stands is not None or not is_worth_it(store, gold, self.settings):
+            return False
+        rows = load(store, gold, target.collection, self.settings)
+        lease.check()
+        # What gold has changed meanwhile, and rows that no store can hold, are the difference.
+        self._heal(target, f"bulk import of {rows} rows", lease, imported=rows)
+        return True
+
+    def _heal(self, target: Target, reason: str, lease: Lease, imported: int = 0) -> Applied:
         """Moves the difference between gold's snapshot and the collection; streams go on after that snapshot."""
         step = self._step(replace(target, table_id=self.catalog.table_id(GOLD_CHUNKS)), "heal", reason)
         version = self.catalog.version(GOLD_CHUNKS)
@@ -176,7 +190,7 @@ class Sync:
             partitions=self.settings.partitions,
         )
         lease.check()
-        record(self.catalog, step, applied.at(version))
+        record(self.catalog, step, replace(applied.at(version), upserted=applied.upserted + imported))
         return applied
 
     def _differences(self, target: Target, version: int) -> DataFrame:

@@ -17,7 +17,7 @@ from lakerag.errors import (
 from lakerag.records import Access, Passage, Vectors
 from lakerag.stores import rows as contract
 from lakerag.stores.base import Collection, Query, Row, StoreAddress, Window
-from lakerag.stores.milvus import layout, searching
+from lakerag.stores.milvus import importing, layout, searching
 from lakerag.stores.milvus.connection import Connection
 from lakerag.stores.milvus.expressions import allowed, any_key, tokens, visible
 from lakerag.stores.milvus.failures import ALIAS_NOT_FOUND, NOT_FOUND
@@ -99,6 +99,13 @@ class MilvusStore:
         for batch in contract.batches(rows, self.address.batch_bytes):
             self._milvus.call(self._client.upsert, name, [self._encode(row) for row in batch])
         return len(rows)
+
+    @property
+    def can_import(self) -> bool:
+        return not self._milvus.lite
+
+    def import_files(self, name: str, files: Sequence[str], timeout_s: float) -> int:
+        return importing.import_files(self._milvus, name, files, timeout_s)
 
     def delete(self, name: str, chunk_ids: Sequence[str]) -> int:
         for first in range(0, len(chunk_ids), _DELETES):

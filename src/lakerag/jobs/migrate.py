@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import click
+from pyspark.sql import functions as F
 from pyspark.sql.types import StructType
 from rich.console import Console
 
@@ -63,7 +64,12 @@ def plan(catalog: Catalog, tables: tuple[Table, ...]) -> list[str]:
         SchemaError: A table that no statement brings there; all of them are named.
     """
     found = [(table, look(catalog, table)) for table in tables]
-    if blocked := [f"{table.name} {why}" for table, layout in found for why in obstacles(table, layout)]:
+    blocked = [
+        f"{table.name} {why}"
+        for table, layout in found
+        for why in obstacles(table, layout) or broken_rules(catalog, table, layout)
+    ]
+    if blocked:
         raise SchemaError(
             "Expected tables that can be brought forward, found:\n"
             + "\n".join(f"  - {line}" for line in blocked)
@@ -104,6 +110,24 @@ def obstacles(table: Table, found: Layout) -> list[str]:
     return [*newer, *other, *lacking, *foreign]
 
 
+def broken_rules(catalog: Catalog, table: Table, found: Layout) -> list[str]:
+    """Returns the constraints to be added that rows do not hold to, as `obstacles` does; to Delta, null does not."""
+    rules = _new_rules(table, found)
+    if not rules:
+        return []
+    there = {field.name for field in found.schema}
+    absent = {column.name: F.lit(None).cast(column.type) for column in table.columns if column.name not in there}
+    counts = {name: F.count_if(~F.coalesce(F.expr(rule), F.lit(False))) for name, rule in rules.items()}
+    rows = catalog.read(table).withColumns(absent)
+    row = rows.agg(*(count.alias(name) for name, count in counts.items())).first()
+    assert row is not None
+    return [
+        f"has {row[name]} rows that do not hold to {name} ({rule}), which this version asks for: mend or delete them"
+        for name, rule in rules.items()
+        if row[name]
+    ]
+
+
 def steps(ref: str, table: Table, found: Layout) -> list[str]:
     """Returns the statements that bring a table without obstacles to its contract; none where it is there."""
     alter = f"ALTER TABLE {ref}"
@@ -132,8 +156,12 @@ def steps(ref: str, table: Table, found: Layout) -> list[str]:
 
 def _constraint_steps(alter: str, table: Table, found: Layout) -> list[str]:
     gone = [name for name, rule in found.constraints.items() if table.constraints.get(name) != rule]
-    new = {name: rule for name, rule in table.constraints.items() if found.constraints.get(name) != rule}
+    new = _new_rules(table, found)
     return [
         *(f"{alter} DROP CONSTRAINT {quoted(name)}" for name in gone),
         *(f"{alter} ADD CONSTRAINT {quoted(name)} CHECK ({rule})" for name, rule in new.items()),
     ]
+
+
+def _new_rules(table: Table, found: Layout) -> dict[str, str]:
+    return {name: rule for name, rule in table.constraints.items() if found.constraints.get(name) != rule}

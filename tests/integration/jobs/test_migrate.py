@@ -1,5 +1,7 @@
 """Tables that an older version made."""
 
+from dataclasses import replace
+
 import pytest
 
 from lakerag import config
@@ -73,6 +75,29 @@ def test_what_cannot_be_brought_forward_is_named_all_at_once_and_no_table_is_tou
     assert "ops_sync lacks collection, which no row may be without" in message
     assert "ops_sync wants writer in every row" in message
     assert lakehouse.version(ANSWER_CITATIONS) == 0
+
+
+def test_a_new_constraint_comes_to_an_older_table_whose_rows_hold_to_it_and_no_other(lakehouse):
+    older(lakehouse)
+    ref = lakehouse.ref(ANSWER_CITATIONS)
+    lakehouse.spark.sql(f"INSERT INTO {ref} VALUES {(*ROW, 'kept')}, {('b', 0, *ROW[2:], 'counted from 0')}")
+    wanted = replace(ANSWER_CITATIONS, constraints={"numbered": "n > 0", "paged": "page IS NULL OR page >= 0"})
+    strict = replace(wanted, constraints={**wanted.constraints, "paged": "page >= 0"})  # a column still to come
+    version = lakehouse.version(wanted)
+    with pytest.raises(SchemaError, match=r"answer_citations has 1 rows that do not hold to numbered \(n > 0\)"):
+        plan(lakehouse, (wanted,))
+    with pytest.raises(SchemaError, match=r"has 2 rows that do not hold to paged \(page >= 0\)"):
+        plan(lakehouse, (strict,))
+    assert lakehouse.version(wanted) == version
+
+    lakehouse.spark.sql(f"DELETE FROM {ref} WHERE n = 0")
+    for statement in plan(lakehouse, (wanted,)):
+        lakehouse.spark.sql(statement)
+    assert plan(lakehouse, (wanted,)) == []
+    one_more = lakehouse.spark.createDataFrame([("b", 0, *ROW[2:], 0, [])], wanted.schema)
+    with pytest.raises(SchemaError, match="numbered"):
+        lakehouse.append(wanted, one_more)
+    assert [row["n"] for row in lakehouse.read(wanted).collect()] == [1]
 
 
 def test_tables_of_this_version_need_nothing(catalog):

@@ -1,14 +1,49 @@
-import subprocess
+"""The notebooks one after the other on one lakehouse, in this process's session as on a cluster."""
+
+import runpy
+import shutil
 import sys
 from pathlib import Path
 
+import matplotlib as mpl
+import pytest
+
+from lakerag import config
+from lakerag.catalog import Catalog
+from lakerag.tables import ALL_TABLES, GOLD_STAGED
+
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
+SAID = {
+    "01_quick_start": ("2 files added", "The pump is oiled every 30 days", "No answer:"),
+    "02_your_own_documents": ("corrupt", "0 files in quarantine", "No answer:", "The team lead earns 5000 a month."),
+}
+PICTURES = {"02_your_own_documents": "embedding_space.png"}
 
-def test_quick_start_runs_and_answers(tmp_path):
-    command = [sys.executable, str(NOTEBOOKS / "01_quick_start.py"), str(tmp_path)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=900, check=False)
-    assert done.returncode == 0, done.stderr
-    assert "2 files added" in done.stdout
-    assert "The pump is oiled every 30 days" in done.stdout
-    assert "No answer:" in done.stdout
+
+@pytest.fixture(scope="module")
+def home(spark, empty_warehouse, tmp_path_factory):
+    """The one lakehouse."""
+    folder = tmp_path_factory.mktemp("notebooks")
+    shutil.copytree(empty_warehouse, folder / "warehouse")
+    yield folder
+    place = Catalog(spark, config.Lakehouse(root=str(folder / "warehouse")))
+    for table in (*ALL_TABLES, GOLD_STAGED):
+        spark.sql(f"DROP TABLE IF EXISTS {place.ref(table)}")
+
+
+def test_every_notebook_is_run():
+    assert [path.stem for path in sorted(NOTEBOOKS.glob("*.py"))] == list(SAID)
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_notebook_runs_after_those_before_it(name, home, monkeypatch, capsys):
+    monkeypatch.setenv("LAKERAG_SPARK__MODE", "ambient")
+    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(sys, "argv", [name, str(home)])
+    mpl.use("Agg")
+    runpy.run_path(str(NOTEBOOKS / f"{name}.py"))
+    said = capsys.readouterr().out
+    for words in SAID[name]:
+        assert words in said, said
+    assert name not in PICTURES or (home / PICTURES[name]).stat().st_size > 5000

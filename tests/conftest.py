@@ -25,7 +25,6 @@ SERVER_TESTS = (
     "tests/integration/sync/test_first_load.py",
     "tests/integration/sync/test_quarantine.py",
     "tests/integration/sync/test_server.py",
-    "tests/integration/jobs/test_bundle.py",
 )
 """They run in one process, since a second Milvus server does not come up beside the first."""
 

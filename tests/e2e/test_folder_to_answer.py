@@ -123,6 +123,11 @@ def test_registered_model_answers_in_batches_and_in_sql(job, tmp_path):
     found = run_sql(job, "SELECT search('lamp', 1)[0].path AS path")["rows"]
     assert found == [{"path": "notes/lamp.txt"}]
 
+    (tmp_path / "landing/notes/lamp.txt").unlink()
+    assert run(job, tmp_path / "landing")["answers"] == {"revoked": 1}
+    left = run_sql(job, "SELECT question, reason FROM answers_unanswered")["rows"]
+    assert left == [{"question": "When does the lamp burn red?", "reason": "revoked"}]
+
 
 def test_commands_speak_json_and_say_what_is_wrong(tmp_path):
     def lakerag(*arguments: str) -> "subprocess.CompletedProcess[str]":

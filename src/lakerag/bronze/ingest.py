@@ -1,17 +1,19 @@
 """Bronze: brings what changed in a landing folder into the history of raw files."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from itertools import islice
 
 import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
-from lakerag.bronze.listing import landing_folder, list_files
+from lakerag.bronze.listing import Listed, landing_folder, list_files
+from lakerag.bronze.objects import is_object_store, list_objects, read_object
 from lakerag.bronze.plan import Standing, Step, compare
-from lakerag.bronze.reading import ROWS_DDL, file_reader
+from lakerag.bronze.reading import ROWS_DDL, FileVersion, file_reader, read_file
 from lakerag.bronze.table_source import SCHEME, ingest_table
 from lakerag.catalog import Catalog
 from lakerag.config import Source
@@ -61,7 +63,7 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
 
     Args:
         catalog: The lakehouse; `bronze_files` exists.
-        source: The landing folder, which driver and executors see under the same path; or a table.
+        source: The landing folder, which driver and executors see under the same path; an object store; or a table.
         run_id: Names the arrival.
         now: Beginning of the run, with its time zone.
 
@@ -73,15 +75,14 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
     """
     if str(source.path).startswith(SCHEME):
         return ingest_table(catalog, source, run_id=run_id, now=now)
-    root = landing_folder(source)
     standing = latest_versions(catalog.read(BRONZE_FILES), source.name).toLocalIterator()
-    listed = list_files(root, source.ignore)
+    listed, read_one = _opened(source)
     steps = compare(listed, (Standing(*row) for row in standing), int(now.timestamp() * 1e6))
     seen: Counter[str] = Counter()
     changed = _changed(steps, seen)
     wrote = False
     while batch := list(islice(changed, STEPS_PER_COMMIT)):
-        rows = _read(catalog.spark, batch, source, str(root))
+        rows = _read(catalog.spark, batch, read_one)
         if any(step.certain for step in batch) or not rows.isEmpty():
             catalog.append(BRONZE_FILES, to_bronze(rows, source.name, run_id))
             wrote = True
@@ -97,10 +98,18 @@ def _changed(steps: Iterable[Step], seen: Counter[str]) -> Iterator[Step]:
             yield step
 
 
-def _read(spark: SparkSession, steps: list[Step], source: Source, root: str) -> DataFrame:
+def _opened(source: Source) -> tuple[Iterable[Listed], Callable[[str], FileVersion | None]]:
+    """Returns what stands in the source, sorted by path, and how to read one of its files."""
+    if is_object_store(str(source.path)):
+        return list_objects(source), partial(read_object, str(source.path), max_file_bytes=source.max_file_bytes)
+    root = landing_folder(source)
+    return list_files(root, source.ignore), partial(read_file, str(root), max_file_bytes=source.max_file_bytes)
+
+
+def _read(spark: SparkSession, steps: list[Step], read_one: Callable[[str], FileVersion | None]) -> DataFrame:
     columns = {name: [getattr(step, name) for step in steps] for name in STEPS.names}
     planned = spark.createDataFrame(pa.table(columns, schema=STEPS))
-    return planned.mapInArrow(file_reader(root, source.max_file_bytes), ROWS_DDL)
+    return planned.mapInArrow(file_reader(read_one), ROWS_DDL)
 
 
 def _arrived(catalog: Catalog, source: str, run_id: str) -> dict[str, int]:

@@ -70,11 +70,16 @@ def list_files(root: Path, ignore: tuple[str, ...] = ()) -> Iterator[Listed]:
         raise SourceError(f"The landing folder {root} went away during the listing. Mount it again and rerun.")
 
 
+def is_ignored(path: str, ignore: tuple[str, ...]) -> bool:
+    """Says whether a name of the path matches one of the glob patterns."""
+    return any(fnmatchcase(name, pattern) for name in path.split("/") for pattern in ignore)
+
+
 def _entries(folder: Path, prefix: str, ignore: tuple[str, ...]) -> Iterator[tuple[str, "os.DirEntry[str]"]]:
     """Yields the sortable path of every entry; a folder's ends in `/`, as its files' paths go on."""
     try:
         with os.scandir(folder) as scan:
-            kept = [entry for entry in scan if not any(fnmatchcase(entry.name, pattern) for pattern in ignore)]
+            kept = [entry for entry in scan if not is_ignored(entry.name, ignore)]
     except FileNotFoundError:
         return
     except OSError as error:

@@ -63,6 +63,11 @@ class FileVersion:
     content: bytes | None
     """None when unread or over the size limit."""
 
+    @classmethod
+    def unread(cls) -> "FileVersion":
+        """Returns what is known of a file that may not be read."""
+        return cls(UNREAD, 0, 0, None)
+
 
 def media_type(path: str) -> str:
     """Returns the media type that a name promises."""
@@ -71,22 +76,23 @@ def media_type(path: str) -> str:
     return "application/gzip" if encoding == "gzip" else guess or "application/octet-stream"
 
 
-def file_reader(root: str, max_file_bytes: int) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
+def file_reader(
+    read_one: Callable[[str], FileVersion | None],
+) -> Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
     """Returns the Arrow function that turns steps into rows of `ROWS`.
 
     Deletions pass through. A file that is gone yields no row (the next run sees it as
     deleted), nor does one whose content is the known one.
 
     Args:
-        root: The landing folder as the executors see it.
-        max_file_bytes: Longer files are hashed, their bytes are not kept.
+        read_one: Reads the file at a path below the source, on an executor; none where it is gone.
     """
 
     def read(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         gathered: list[dict[str, Any]] = []
         held_bytes = 0
         for step in (step for batch in batches for step in batch.to_pylist()):
-            row = _row(step, root, max_file_bytes)
+            row = _row(step, read_one)
             if row is None:
                 continue
             gathered.append(row)
@@ -100,11 +106,11 @@ def file_reader(root: str, max_file_bytes: int) -> Callable[[Iterator[pa.RecordB
     return read
 
 
-def _row(step: dict[str, Any], root: str, max_file_bytes: int) -> dict[str, Any] | None:
+def _row(step: dict[str, Any], read_one: Callable[[str], FileVersion | None]) -> dict[str, Any] | None:
     row = {**step, "content_sha256": step["known_sha256"], "mime": media_type(step["path"]), "content": None}
     if step["op"] == "deleted":
         return row
-    version = read_file(root, step["path"], max_file_bytes)
+    version = read_one(step["path"])
     if version is None or version.content_sha256 == step["known_sha256"]:
         return None
     if version.content_sha256 != UNREAD:
@@ -115,6 +121,8 @@ def _row(step: dict[str, Any], root: str, max_file_bytes: int) -> dict[str, Any]
 def read_file(root: str, path: str, max_file_bytes: int) -> FileVersion | None:
     """Reads one file below the root; None where nothing stands there any more.
 
+    Longer ones than `max_file_bytes` are hashed, their bytes are not kept.
+
     Its time is taken before the reading, so that a write during the reading shows as a
     change next time; it is taken once it has aged beyond the clock's grain, so that a
     write after the reading shows too.
@@ -122,33 +130,38 @@ def read_file(root: str, path: str, max_file_bytes: int) -> FileVersion | None:
     full = os.path.join(root, text_to_name(path))  # noqa: PTH118 - a Path would tidy the name up
     real_root = os.path.realpath(root)
     if os.path.commonpath([os.path.realpath(full), real_root]) != real_root:
-        return FileVersion(UNREAD, 0, 0, None)
+        return FileVersion.unread()
     try:
         handle = os.open(full, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
-        return FileVersion(UNREAD, 0, 0, None) if os.path.lexists(full) else None
+        return FileVersion.unread() if os.path.lexists(full) else None
     with os.fdopen(handle, "rb", buffering=0) as file:
         if not stat.S_ISREG(os.fstat(handle).st_mode):
-            return FileVersion(UNREAD, 0, 0, None)
+            return FileVersion.unread()
         try:
-            modified_ns = _settled(handle)
-            return _digested(file, modified_ns, max_file_bytes)
+            modified_ns = settled(lambda: os.fstat(handle).st_mtime_ns)
+            return digested(file, modified_ns, max_file_bytes)
         except OSError:
-            return FileVersion(UNREAD, 0, 0, None)
+            return FileVersion.unread()
 
 
-def _settled(handle: int) -> int:
-    """Waits, 2 s at most, until a later write would get another time; returns the present one."""
-    modified_ns = os.fstat(handle).st_mtime_ns
+def settled(modified: Callable[[], int]) -> int:
+    """Waits, 2 s at most, until a later write would get another time; returns the present one.
+
+    Args:
+        modified: Tells the time of the last write, nanoseconds since 1970.
+    """
+    modified_ns = modified()
     grain_ns = COARSE_NS if modified_ns % 1_000_000_000 == 0 else FINE_NS
     age_ns = time.time_ns() - modified_ns
     if 0 <= age_ns < grain_ns:
         time.sleep((grain_ns - age_ns) / 1e9)
-        modified_ns = os.fstat(handle).st_mtime_ns
+        modified_ns = modified()
     return modified_ns
 
 
-def _digested(file: Any, modified_ns: int, max_file_bytes: int) -> FileVersion:
+def digested(file: Any, modified_ns: int, max_file_bytes: int) -> FileVersion:
+    """Reads an open file to its end, hashes it, and keeps its bytes unless they are too many."""
     digest, parts, size_bytes = hashlib.sha256(), [], 0
     while part := file.read(READ_BYTES):
         digest.update(part)

@@ -35,7 +35,7 @@ def run_pipeline(job: Job, source: Source, until: str = "sync") -> Result:
     """Runs the stages up to `until`; each does only what is new.
 
     Returns:
-        `files`, `documents`, `chunks`, `sync` and `seconds`, as far as it went.
+        `files`, `documents`, `chunks`, `sync` and `seconds`, as far as it went; `answers` where documents changed.
     """
     started = time.monotonic()
     _check_embedder(job, until)
@@ -48,8 +48,18 @@ def run_pipeline(job: Job, source: Source, until: str = "sync") -> Result:
     )
     for key, step in steps[: STAGES.index(until) + 1]:
         result[key] = step()
+    if any(result.get("documents", {}).get(what) for what in ("upserted", "deleted")):
+        result["answers"] = {"revoked": _revoke(job)}
     result["seconds"] = {**job.seconds, "total": round(time.monotonic() - started, 3)}
     return result
+
+
+def _revoke(job: Job) -> int:
+    """Flags the answers whose documents are gone or hidden from their askers now; returns how many."""
+    from lakerag.answers.choosing import revoke
+    from lakerag.tables import ANSWERS
+
+    return revoke(job.catalog) if job.catalog.version(ANSWERS) > 0 else 0
 
 
 def _check_embedder(job: Job, until: str) -> None:

@@ -3,6 +3,7 @@
 import hashlib
 import os
 import time
+from functools import partial
 from pathlib import Path
 
 import pyarrow as pa
@@ -83,13 +84,13 @@ def test_a_fresh_file_is_read_once_its_time_has_aged(
 
 def test_a_write_while_it_is_read_shows_as_a_change_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = put(tmp_path / "a.md", b"one")
-    digested = reading._digested
+    digested = reading.digested
 
     def write_first(*args: object) -> FileVersion:
         path.write_bytes(b"two")
         return digested(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(reading, "_digested", write_first)
+    monkeypatch.setattr(reading, "digested", write_first)
     version = read_file(str(tmp_path), "a.md", 100)
     assert version == FileVersion(sha(b"two"), 3, OLD_NS, b"two")
     assert path.stat().st_mtime_ns != OLD_NS
@@ -109,7 +110,7 @@ def test_rows_follow_the_steps_and_batches_are_bounded_by_bytes(
         {"path": "deleted.md", "op": "deleted", "known_sha256": "last"},
     ]
     batch = pa.RecordBatch.from_pylist([{**step, "size_bytes": 1, "modified_ns": 2, "arrived_us": 3} for step in steps])
-    batches = list(file_reader(str(tmp_path), 100)(iter([batch])))
+    batches = list(file_reader(partial(read_file, str(tmp_path), max_file_bytes=100))(iter([batch])))
     assert [rows.num_rows for rows in batches] == [1, 1, 1]
     rows = [row for each in batches for row in each.to_pylist()]
     assert [(row["path"], row["op"], row["content_sha256"], row["size_bytes"], row["content"]) for row in rows] == [

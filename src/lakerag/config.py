@@ -111,6 +111,8 @@ class Source(Section):
     """Length of a packed file when unpacked, at most."""
     max_inflation_ratio: int = Field(default=200, gt=0)
     """Unpacked bytes for one packed byte at most; text packs about 3 to 10 times."""
+    text_fields: tuple[str, ...] = ()
+    """Of JSON and JSON Lines: fields that are a record's text, dotted where nested; none: all of them, by name."""
     mask: tuple[Literal["EMAIL", "IBAN", "CREDIT_CARD", "IP_ADDRESS", "PHONE"], ...] = ()
     """Kinds of personal data that are replaced by their names before anything is chunked."""
     mask_patterns: dict[str, Pattern] = {}

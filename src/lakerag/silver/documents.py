@@ -56,17 +56,19 @@ class Recipe:
     limits: Limits = field(default_factory=Limits)
     mask: tuple[str, ...] = ()
     mask_patterns: tuple[tuple[str, str], ...] = ()
+    text_fields: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, source: Source) -> "Recipe":
         """Returns the recipe that a source's settings ask for."""
         limits = Limits(source.parse_seconds, source.max_inflated_bytes, source.max_inflation_ratio)
         patterns = tuple(sorted(source.mask_patterns.items()))
-        return cls(source.name, source.protected, limits, tuple(sorted(source.mask)), patterns)
+        return cls(source.name, source.protected, limits, tuple(sorted(source.mask)), patterns, source.text_fields)
 
     @property
     def version(self) -> str:
-        settings = repr((self.protected, self.limits, self.mask, self.mask_patterns))
+        fields = (self.text_fields,) if self.text_fields else ()
+        settings = repr((self.protected, self.limits, self.mask, self.mask_patterns, *fields))
         return f"{CODE_VERSION}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
 
 
@@ -122,7 +124,7 @@ def _readable(path: str, content_sha256: str, content: bytes | None) -> bytes:
 
 def _parsed(path: str, content_sha256: str, content: bytes | None, recipe: Recipe, mime: str) -> Parsed:
     readable = _readable(path, content_sha256, content)
-    return parse_row(readable) if mime == ROW_MIME else parse(path, readable, recipe.limits)
+    return parse_row(readable) if mime == ROW_MIME else parse(path, readable, recipe.limits, recipe.text_fields)
 
 
 def _document(path: str, parsed: Parsed, recipe: Recipe, sidecars: Sequence[bytes | None]) -> dict[str, Any]:

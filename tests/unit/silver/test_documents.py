@@ -83,7 +83,7 @@ def test_everything_that_chunks_inherit_is_in_the_document_hash() -> None:
 
 
 def test_a_document_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def endless(path: str, content: bytes, limits: Limits) -> Parsed:
+    def endless(*_: Any) -> Parsed:
         while True:
             try:
                 time.sleep(0.001)
@@ -95,15 +95,15 @@ def test_a_document_that_takes_too_long_is_refused(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_parser_that_runs_out_of_stack_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    def deep(path: str, content: bytes, limits: Limits) -> Parsed:
-        return deep(path, content, limits)
+    def deep(*_: Any) -> Parsed:
+        return deep()
 
     monkeypatch.setattr(documents, "parse", deep)
     assert made("a.txt", b"text")["reason"] == "parse_limit"
 
 
 def test_a_parser_that_fails_on_damage_refuses_that_file_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(path: str, content: bytes, limits: Limits) -> Parsed:
+    def fail(*_: Any) -> Parsed:
         raise KeyError("unforeseen")
 
     monkeypatch.setattr(documents, "parse", fail)
@@ -116,6 +116,11 @@ def test_nesting_beyond_the_stack_is_refused() -> None:
 
 
 def test_the_recipe_names_what_shapes_a_document() -> None:
-    recipes = [Recipe("a"), Recipe("a", protected=True), Recipe("a", limits=Limits(seconds=1))]
-    assert len({recipe.version for recipe in recipes}) == 3
+    others = [
+        Recipe("a", limits=Limits(seconds=1)),
+        Recipe("a", text_fields=("a", "b")),
+        Recipe("a", text_fields=("b", "a")),
+    ]
+    recipes = [Recipe("a"), Recipe("a", protected=True), *others]
+    assert len({recipe.version for recipe in recipes}) == 5
     assert Recipe("a").version == Recipe("b").version

@@ -69,6 +69,18 @@ def test_json_objects_are_flattened_in_order() -> None:
     assert parse_json(json.dumps(value)).text == "name: pump\nspec.bar: 62\nspec.on: true\nspec.tags: a\nspec.tags.b: c"
 
 
+def test_the_fields_that_are_text_stand_alone_in_the_order_wanted() -> None:
+    lines = ['{"id": 1, "doc": {"head": "# Pump", "body": "It is blue."}}', '{"id": 2, "doc": {"body": " "}}']
+    parsed = parse_jsonl("\n".join(lines), ("doc.head", "doc.body"))
+    assert parsed.text == "# Pump\n\nIt is blue."
+    assert parsed.metadata == {"records": "1"}
+    assert parsed.refused_rows == (RefusedRow(2, "no_text", "no text in 'doc.head', 'doc.body'"),)
+    assert parse_json('{"id": 1, "body": "One"}', ("body",)).text == "One"
+    assert parse_json('[{"body": "One"}, {"body": "Two"}]', ("body",)).text == "One\n\nTwo"
+    with pytest.raises(RefusedError, match="no text in 'body'"):
+        parse_json('["body"]', ("body",))
+
+
 def test_a_json_list_of_objects_is_records() -> None:
     assert parse_json('[{"a": 1}, {"a": 2}]').text == "a: 1\n\na: 2"
 

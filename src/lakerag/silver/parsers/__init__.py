@@ -1,7 +1,7 @@
 """Parsers by suffix: the bytes of a file become a document, or a reason why not."""
 
 import zlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 
@@ -25,11 +25,15 @@ TEXT_PARSERS: Mapping[str, TextParser] = {
     **dict.fromkeys((".html", ".htm", ".xhtml"), parse_html),
     **dict.fromkeys(("", ".txt", ".text", ".log", ".rst", ".adoc", ".asciidoc", ".org"), parse_plain),
     **dict.fromkeys((".csv", ".tsv"), parse_csv),
-    **dict.fromkeys((".jsonl", ".ndjson"), parse_jsonl),
-    ".json": parse_json,
     ".mdx": parse_mdx,
 }
 """Formats that are text once decoded; a name without a suffix is judged by its content."""
+
+RECORD_PARSERS: Mapping[str, Callable[[str, Sequence[str]], Parsed]] = {
+    **dict.fromkeys((".jsonl", ".ndjson"), parse_jsonl),
+    ".json": parse_json,
+}
+"""Formats of text whose records have fields."""
 
 BINARY_PARSERS: Mapping[str, BinaryParser] = {
     ".eml": lambda content, _: parse_mail(content),
@@ -48,13 +52,14 @@ _FORMATS = {
 """Suffixes whose bytes begin with a known mark."""
 
 
-def parse(path: str, content: bytes, limits: Limits) -> Parsed:
+def parse(path: str, content: bytes, limits: Limits, text_fields: Sequence[str] = ()) -> Parsed:
     """Parses the bytes of one file.
 
     Args:
         path: Its path; the suffix of the name says what it should be.
         content: The raw bytes.
         limits: What it may cost.
+        text_fields: Fields of JSON records that are their text; none: all are.
 
     Raises:
         RefusedError: It cannot become a document.
@@ -64,9 +69,11 @@ def parse(path: str, content: bytes, limits: Limits) -> Parsed:
     name = PurePosixPath(path)
     suffix = name.suffix.lower()
     if suffix == ".gz":
-        return parse(name.stem, _inflate(content, limits), limits)
+        return parse(name.stem, _inflate(content, limits), limits, text_fields)
     if suffix in TEXT_PARSERS:
         return _parse_text(TEXT_PARSERS[suffix], content)
+    if records := RECORD_PARSERS.get(suffix):
+        return _parse_text(lambda text: records(text, text_fields), content)
     expected, found = _FORMATS.get(suffix, ""), binary_format(content)
     if expected == "ZIP" and is_encrypted_package(content):
         raise RefusedError("encrypted", "The document needs a password.")

@@ -5,7 +5,7 @@ import io
 from collections.abc import Iterator
 
 from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
-from lakerag.silver.parsers.records import from_records
+from lakerag.silver.parsers.records import from_records, to_block
 
 csv.field_size_limit(2**31 - 1)  # fields are bounded by the file's own limit
 
@@ -32,7 +32,7 @@ def parse_csv(text: str) -> Parsed:
         else:
             found = f"{len(fields)} fields instead of {len(names)}"
             refusals.append(RefusedRow(line, "quote" if problem else "fields", problem or found))
-    return from_records(records, refusals)
+    return from_records([to_block(record) for record in records], refusals)
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:

@@ -1,30 +1,35 @@
-"""JSON and JSON Lines: objects as records, nested names joined by dots."""
+"""JSON and JSON Lines: objects as records, nested names joined by dots; or the fields alone that are their text."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from operator import attrgetter
 from typing import Any
 
 from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
-from lakerag.silver.parsers.records import from_records
+from lakerag.silver.parsers.records import from_records, to_block
 
 TEXT_FIELDS = ("text", "content", "body")
 """Where most objects have one of these, the first is their text, and one without it is refused."""
 
 
-def parse_json(text: str) -> Parsed:
-    """Parses one JSON value: a list of objects as records, anything else as one record."""
+def parse_json(text: str, text_fields: Sequence[str] = ()) -> Parsed:
+    """Parses one JSON value: a list of objects as records, anything else as one record.
+
+    Args:
+        text: Decoded.
+        text_fields: Names (dotted) of the fields that are the text; none: all are, each under its name.
+    """
     try:
         value = json.loads(text)
     except ValueError as error:
         raise RefusedError("corrupt", f"Expected JSON: {error}.") from error
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
-        return _from_objects(list(enumerate(value, 1)), [])
-    return from_records([_flat(value)], [])
+        return _from_objects(list(enumerate(value, 1)), [], text_fields)
+    return _from_objects([(1, value)], [], text_fields) if text_fields else from_records([to_block(_flat(value))], [])
 
 
-def parse_jsonl(text: str) -> Parsed:
-    """Parses one JSON object a line; lines that hold none are left out and named one by one."""
+def parse_jsonl(text: str, text_fields: Sequence[str] = ()) -> Parsed:
+    """Parses one JSON object a line, as `parse_json`; lines that hold none are left out and named one by one."""
     objects: list[tuple[int, dict[str, Any]]] = []
     refusals: list[RefusedRow] = []
     for number, line in enumerate(text.split("\n"), 1):
@@ -39,7 +44,7 @@ def parse_jsonl(text: str) -> Parsed:
             objects.append((number, value))
         else:
             refusals.append(RefusedRow(number, "not_object", "not an object"))
-    return _from_objects(objects, refusals)
+    return _from_objects(objects, refusals, text_fields)
 
 
 def parse_row(content: bytes) -> Parsed:
@@ -50,7 +55,9 @@ def parse_row(content: bytes) -> Parsed:
     return Parsed(row.get("text") or "", title if isinstance(title, str) else "", facts)
 
 
-def _from_objects(objects: list[tuple[int, dict[str, Any]]], refusals: list[RefusedRow]) -> Parsed:
+def _from_objects(objects: list[tuple[int, Any]], refusals: list[RefusedRow], text_fields: Sequence[str]) -> Parsed:
+    if text_fields:
+        return _from_fields(objects, refusals, text_fields)
     field = next((name for name in TEXT_FIELDS if 2 * sum(name in item for _, item in objects) > len(objects)), None)
     good = [(number, item) for number, item in objects if field is None or _is_text(item.get(field))]
     bad = [
@@ -58,7 +65,21 @@ def _from_objects(objects: list[tuple[int, dict[str, Any]]], refusals: list[Refu
         for number, item in objects
         if field and not _is_text(item.get(field))
     ]
-    return from_records([_flat(item) for _, item in good], sorted(refusals + bad, key=attrgetter("line")))
+    blocks = [to_block(_flat(item)) for _, item in good]
+    return from_records(blocks, sorted(refusals + bad, key=attrgetter("line")))
+
+
+def _from_fields(objects: list[tuple[int, Any]], refusals: list[RefusedRow], text_fields: Sequence[str]) -> Parsed:
+    """Returns the values of the wanted fields, in the order wanted and without their names."""
+    blocks, bad = [], []
+    for number, item in objects:
+        fields = _flat(item)
+        values = [fields[name].strip() for name in text_fields if fields.get(name, "").strip()]
+        if values:
+            blocks.append("\n\n".join(values))
+        else:
+            bad.append(RefusedRow(number, "no_text", f"no text in {', '.join(map(repr, text_fields))}"))
+    return from_records(blocks, sorted(refusals + bad, key=attrgetter("line")))
 
 
 def _is_text(value: Any) -> bool:

@@ -1,6 +1,6 @@
 """Rows of data as text: each a block of `name: value` lines that can be read alone."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
 
@@ -8,13 +8,12 @@ MAX_LISTED = 1000
 """Refused rows that are kept one by one; the flag `refused_rows:n` counts them all."""
 
 
-def from_records(records: Iterable[Mapping[str, str]], refusals: Sequence[RefusedRow]) -> Parsed:
-    """Returns records as one document: a blank line between two, empty fields left out.
+def from_records(blocks: Sequence[str], refusals: Sequence[RefusedRow]) -> Parsed:
+    """Returns the blocks of records as one document: a blank line between two.
 
     Raises:
         RefusedError: `corrupt` where no row is good, `empty` where there is none.
     """
-    blocks = [to_block(record) for record in records]
     if not blocks:
         if refusals:
             raise RefusedError(

@@ -5,15 +5,24 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 HEADING, BLOCK, LINE, SENTENCE = 4, 3, 2, 1
-"""Strength of a cut: before a heading, between blocks, before a code line, row or item, after a sentence."""
+"""Strength of a cut: before a heading, between blocks, before a code line, row, item or paragraph, after a sentence."""
 
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
-_ROW = re.compile(r"[ \t]*\|")
+_ROW = re.compile(r"[ \t]*\||[^|`]*[^|`\s] \| ")
 _RULE_ROW = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
+_WIKI_HEADING = re.compile(r"[ \t]*(={1,6}|=(?: =){1,5})[ \t]+([^=\s].*?)[ \t]+\1[ \t]*$")
+"""MediaWiki's; with spaces between the marks as corpora that part words have them."""
 _SENTENCE_END = re.compile(r"[.!?][\"')\]]*[ \t\n]+(?=[\"'(\[]?[A-Z0-9])|[\u3002\uff01\uff1f]")
+_CAPITAL = re.compile(r"[A-Z]")
+_CASELESS_END = re.compile(
+    r"(?:(?<=\w{4})|(?<=[\d%)]))[.!?][\"')\]]*[ \t\n]+|[\u061f\u0964][ \t\n]+|[\u3002\uff01\uff1f]"
+)
+"""Ends of sentences where none begins with a capital: after a number, or a word longer than most abbreviations."""
+_PARAGRAPH_CHARS = 160
+"""A line of text that is longer was not wrapped: it is a whole paragraph."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +88,8 @@ def structure(text: str) -> Structure:
 
 def _heading(text: str, block: _Block) -> Heading | None:
     start, end = block.lines[0]
-    match = _HEADING.match(text[start:end].rstrip("\n")) if block.kind == "heading" else None
-    return Heading(start, end, len(match[1]), match[2]) if match else None
+    match = _heading_of(text[start:end].rstrip("\n")) if block.kind == "heading" else None
+    return Heading(start, end, len(match[1].replace(" ", "")), match[2]) if match else None
 
 
 def _head_end(text: str, block: _Block) -> int:
@@ -94,8 +103,12 @@ def _head_end(text: str, block: _Block) -> int:
 def _inner(text: str, block: _Block) -> Iterator[tuple[int, int]]:
     """Yields the cuts inside a block."""
     if block.kind in ("text", "list"):
-        end = block.lines[-1][1]
-        yield from ((m.end(), SENTENCE) for m in _SENTENCE_END.finditer(text, block.lines[0][0], end) if m.end() < end)
+        first, end = block.lines[0][0], block.lines[-1][1]
+        caseless = block.kind == "text" and not _CAPITAL.search(text, first, end)
+        sentence_end = _CASELESS_END if caseless else _SENTENCE_END
+        yield from ((m.end(), SENTENCE) for m in sentence_end.finditer(text, first, end) if m.end() < end)
+    if block.kind == "text":
+        yield from ((end, LINE) for start, end in block.lines[:-1] if end - start > _PARAGRAPH_CHARS)
     for start, end in block.lines[1:]:
         if block.kind in ("code", "table") or (block.kind == "list" and _ITEM.match(text[start:end])):
             yield start, LINE
@@ -131,11 +144,16 @@ def _blocks(text: str) -> Iterator[_Block]:
         yield block
 
 
+def _heading_of(line: str) -> "re.Match[str] | None":
+    """Returns the marks and the title of a heading line."""
+    return _HEADING.match(line) or (_WIKI_HEADING.match(line) if "=" in line else None)
+
+
 def _kind(line: str, before: str) -> str:
     if not line.strip():
         return ""
-    if _HEADING.match(line):
+    if _heading_of(line):
         return "heading"
-    if _ROW.match(line):
+    if _ROW.match(line) or (before == "table" and _RULE_ROW.match(line)):
         return "table"
     return "list" if _ITEM.match(line) or before == "list" else "text"

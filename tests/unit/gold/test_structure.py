@@ -60,3 +60,36 @@ def test_list_items_are_cut_and_their_continuations_are_not():
 def test_heading_levels_and_titles_are_read_without_closing_marks():
     headings = structure("## Use `x` ##\ntext\n#hash\n").headings
     assert [(heading.level, heading.title) for heading in headings] == [(2, "Use `x`")]
+
+
+def test_sentences_of_a_text_without_capitals_end_at_their_marks_and_not_after_initials():
+    text = "net income rose to 5.2 million in 2017. the u.s. tax fell by 3%, see note 14. debt fell.\n"
+    assert cuts(text) == [
+        ("the u.s. tax fell by 3%, see note 14. debt fell.", SENTENCE),
+        ("debt fell.", SENTENCE),
+    ]
+
+
+def test_a_line_that_nobody_wrapped_is_a_paragraph():
+    long = "A paragraph on one line " * 8
+    assert cuts(f"{long}\nResults\nshort lines\nof one paragraph\n{long}\n") == [("Results", LINE)]
+
+
+def test_headings_of_wikis_are_headings():
+    text = "= Ship =\nIntro.\n== Crew ==\nTen.\n = = = Pay = = = \nLow.\n"
+    assert [(heading.level, heading.title) for heading in structure(text).headings] == [
+        (1, "Ship"),
+        (2, "Crew"),
+        (3, "Pay"),
+    ]
+    assert structure("a = b\n=== x ==\n= =\n==\n").headings == []
+
+
+def test_rows_of_a_table_need_no_outer_marks():
+    assert cuts("year | amount\n2014 | 135\n2015 | 127\n\nRun `a | b` here") == [
+        ("2014 | 135", LINE),
+        ("2015 | 127", LINE),
+        ("Run `a | b` here", BLOCK),
+    ]
+    [table] = structure("a | b\n--|--\n1 | 2\n3 | 4\n").tables
+    assert table.head_end == len("a | b\n--|--\n")

@@ -96,6 +96,10 @@ class Source(Section):
     name: str = "docs"
     path: str | None = None
     """A folder, a URI of an object store (`s3://bucket/prefix`), or `table:NAME`."""
+    discovery: Literal["listing", "auto-loader"] = "listing"
+    """How changes are found: by listing, or as Databricks' Auto Loader tells of arrivals (protected sources alone)."""
+    checkpoint: str | None = None
+    """A folder for the positions of Auto Loader."""
     key_columns: tuple[str, ...] = ("id",)
     """Of a table: columns that identify a row; their values make its path."""
     text_column: str = "text"

@@ -15,7 +15,7 @@ from lakerag.jobs.package import package_model
 from lakerag.jobs.pipeline import run_pipeline, source_of
 from lakerag.jobs.query import opened
 from lakerag.jobs.sql import run_sql
-from lakerag.records import Question
+from lakerag.records import Access, Question
 from lakerag.tables import ALL_TABLES
 
 PUMP = "# Pump\n\nThe pump moves water through the north pipe all day.\n"
@@ -99,6 +99,34 @@ def test_documents_become_answers_and_only_changes_are_worked_on(job, tmp_path):
     assert emptied["chunks"]["total"] == 0
     assert indexed(job) == set()
     assert ask(job, "At which pressure does the valve close?").reason == "no indexed documents"
+
+
+def test_moved_files_and_changed_rights_reach_the_index_and_embed_nothing(job, tmp_path):
+    landing = lay_out(tmp_path / "landing")
+    run(job, landing)
+    question = "At which pressure does the valve close?"
+    (landing / "hall").mkdir()
+    (landing / "valve.html").rename(landing / "hall" / "valve.html")
+    moved = run(job, landing)
+    assert moved["files"] == {"added": 1, "modified": 0, "deleted": 1}
+    assert moved["chunks"] == {"total": 3, "embedded": 0, "reused": 3, "deleted": 1}
+    assert [citation.path for citation in ask(job, question).citations] == ["hall/valve.html"]
+
+    (landing / "_meta.yml").write_text("acl_groups: [staff]\ntenant: acme\n", encoding="utf-8")
+    closed = run(job, landing)
+    assert closed["chunks"] == {"total": 3, "embedded": 0, "reused": 3, "deleted": 0}
+    assert (closed["sync"]["upserted"], closed["sync"]["deleted"]) == (3, 0)
+    assert ask(job, question).abstained
+    with opened(job) as pipeline:
+        staff = pipeline.answer([Question(question, Access("acme", ("staff",)))])[0]
+    assert [citation.path for citation in staff.citations] == ["hall/valve.html"]
+
+    (landing / "_meta.yml").unlink()
+    protected = source_of(job, str(landing), "docs").model_copy(update={"protected": True})
+    report = run_pipeline(job.again(), protected)
+    assert report["chunks"]["embedded"] == 0
+    with opened(job) as pipeline:
+        assert pipeline.answer([Question(question, Access("acme", ("staff",)))])[0].abstained
 
 
 def test_registered_model_answers_in_batches_and_in_sql(job, tmp_path):

@@ -10,6 +10,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as sf
 
+from lakerag.bronze.arrivals import ingest_arrivals
 from lakerag.bronze.listing import Listed, landing_folder, list_files
 from lakerag.bronze.objects import is_object_store, list_objects, read_object
 from lakerag.bronze.plan import Standing, Step, compare
@@ -21,6 +22,8 @@ from lakerag.tables import BRONZE_FILES
 
 STEPS_PER_COMMIT = 10_000
 """Bounds the driver's memory; a crash loses no more than this many readings."""
+
+NOTHING = {"added": 0, "modified": 0, "deleted": 0}
 
 STEPS = pa.schema(
     [
@@ -37,12 +40,13 @@ STEPS = pa.schema(
 def latest_versions(bronze: DataFrame, source: str) -> DataFrame:
     """Returns the last arrival of every path of a source, sorted by path; grain and key: path."""
     latest = sf.max_by(sf.struct("op", "content_sha256", "size_bytes", "modified_ns", "arrived_at"), "arrived_at")
+    arrived_us = sf.unix_micros("arrived_at").alias("arrived_us")
     return (
         bronze.where(sf.col("source") == source)
         .groupBy("path")
         .agg(latest.alias("latest"))
         .select("path", "latest.*")
-        .select("path", "op", "content_sha256", "size_bytes", "modified_ns", sf.unix_micros("arrived_at"))
+        .select("path", "op", "content_sha256", "size_bytes", "modified_ns", arrived_us)
         .orderBy("path")
     )
 
@@ -68,16 +72,21 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
         now: Beginning of the run, with its time zone.
 
     Returns:
-        Files `added`, `modified`, `deleted`, `unchanged`.
+        Files `added`, `modified`, `deleted`, and `unchanged` where they were listed.
 
     Raises:
         SourceError: The folder is missing or cannot be listed; nothing was written.
     """
     if str(source.path).startswith(SCHEME):
         return ingest_table(catalog, source, run_id=run_id, now=now)
-    standing = latest_versions(catalog.read(BRONZE_FILES), source.name).toLocalIterator()
-    listed, read_one = _opened(source)
-    steps = compare(listed, (Standing(*row) for row in standing), int(now.timestamp() * 1e6))
+    standing = latest_versions(catalog.read(BRONZE_FILES), source.name)
+    if source.discovery == "auto-loader":
+        finish = partial(to_bronze, source=source.name, arrival=run_id)
+        ingest_arrivals(catalog, source, _reader(source), standing, finish, now)
+        return NOTHING | _arrived(catalog, source.name, run_id)
+    listed, read_one = _listed(source), _reader(source)
+    known = (Standing(*row) for row in standing.toLocalIterator())
+    steps = compare(listed, known, int(now.timestamp() * 1e6))
     seen: Counter[str] = Counter()
     changed = _changed(steps, seen)
     wrote = False
@@ -86,7 +95,7 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
         if any(step.certain for step in batch) or not rows.isEmpty():
             catalog.append(BRONZE_FILES, to_bronze(rows, source.name, run_id))
             wrote = True
-    counts = {"added": 0, "modified": 0, "deleted": 0} | (_arrived(catalog, source.name, run_id) if wrote else {})
+    counts = NOTHING | (_arrived(catalog, source.name, run_id) if wrote else {})
     return counts | {"unchanged": seen.total() - seen["deleted"] - counts["added"] - counts["modified"]}
 
 
@@ -98,12 +107,18 @@ def _changed(steps: Iterable[Step], seen: Counter[str]) -> Iterator[Step]:
             yield step
 
 
-def _opened(source: Source) -> tuple[Iterable[Listed], Callable[[str], FileVersion | None]]:
-    """Returns what stands in the source, sorted by path, and how to read one of its files."""
+def _listed(source: Source) -> Iterable[Listed]:
+    """Returns what stands in the source, sorted by path."""
+    return (
+        list_objects(source) if is_object_store(str(source.path)) else list_files(landing_folder(source), source.ignore)
+    )
+
+
+def _reader(source: Source) -> Callable[[str], FileVersion | None]:
+    """Returns how to read one of the source's files."""
     if is_object_store(str(source.path)):
-        return list_objects(source), partial(read_object, str(source.path), max_file_bytes=source.max_file_bytes)
-    root = landing_folder(source)
-    return list_files(root, source.ignore), partial(read_file, str(root), max_file_bytes=source.max_file_bytes)
+        return partial(read_object, str(source.path), max_file_bytes=source.max_file_bytes)
+    return partial(read_file, str(landing_folder(source)), max_file_bytes=source.max_file_bytes)
 
 
 def _read(spark: SparkSession, steps: list[Step], read_one: Callable[[str], FileVersion | None]) -> DataFrame:

@@ -1,15 +1,15 @@
 """Documents to chunks: which documents to cut, how a cut document's rows look."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Any
 
-import pandas as pd
+import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakerag.config import Chunking, Embedder
 from lakerag.gold.choose import load_chunker
-from lakerag.gold.chunker import Chunk
 from lakerag.models.tokenizer import load_tokenizer
 from lakerag.tables import GOLD_CHUNKS, INDEX_FIELDS
 
@@ -25,10 +25,26 @@ _INHERITED = (
     "acl_groups",
     "document_hash",
 )
-_CUT = (
+_CUT = pa.schema(
+    [
+        ("doc_id", pa.string()),
+        ("chunk_id", pa.string()),
+        ("ordinal", pa.int32()),
+        ("text", pa.string()),
+        ("heading_path", pa.string()),
+        ("start_char", pa.int32()),
+        ("end_char", pa.int32()),
+        ("token_count", pa.int32()),
+        ("page", pa.int32()),
+        ("embedded_text", pa.string()),
+    ]
+)
+_CUT_DDL = (
     "doc_id STRING, chunk_id STRING, ordinal INT, text STRING, heading_path STRING, start_char INT, end_char INT, "
     "token_count INT, page INT, embedded_text STRING"
 )
+BATCH_CHUNKS = 2_000
+"""Chunks that one Arrow batch gathers, those of one document more at most."""
 
 
 MAX_ALTERNATES = 100
@@ -68,38 +84,47 @@ def cut_documents(documents: DataFrame, *, embedder: Embedder, chunking: Chunkin
     Grain: one chunk; key `chunk_id`, made of doc_id, headings, text and occurrence, so that
     a chunk keeps its key while the document changes around it.
     """
-    cut: Callable[[Iterator[pd.DataFrame]], Iterator[pd.DataFrame]] = partial(
-        _cut_frames, embedder=embedder, chunking=chunking
+    cut: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(
+        _cut_batches, embedder=embedder, chunking=chunking
     )
-    pieces = documents.select("doc_id", "text", "page_starts").mapInPandas(cut, _CUT)
+    pieces = documents.select("doc_id", "text", "page_starts").mapInArrow(cut, _CUT_DDL)
     return pieces.join(documents.select(*_INHERITED), "doc_id").withColumn(
         "text_hash", F.sha2(F.col("embedded_text"), 256)
     )
 
 
-def _cut_frames(frames: Iterator[pd.DataFrame], embedder: Embedder, chunking: Chunking) -> Iterator[pd.DataFrame]:
+def _cut_batches(batches: Iterator[pa.RecordBatch], embedder: Embedder, chunking: Chunking) -> Iterator[pa.RecordBatch]:
     chunker = load_chunker(chunking, load_tokenizer(embedder.model))
-    columns = [field.split()[0] for field in _CUT.split(", ")]
-    for frame in frames:
-        for doc_id, text, page_starts in zip(*(frame[name] for name in frame), strict=True):
-            rows = list(_rows(doc_id, chunker.cut(text, page_starts)))
-            yield pd.DataFrame(rows, columns=columns)
+    gathered: list[tuple[Any, ...]] = []
+    for batch in batches:
+        for doc_id, text, page_starts in zip(*(batch.column(n) for n in range(3)), strict=True):
+            key = doc_id.as_py()
+            chunks = chunker.cut(text.as_py(), page_starts.as_py())
+            gathered += [
+                (
+                    key,
+                    chunk.key(key),
+                    ordinal,
+                    chunk.text,
+                    chunk.heading_path,
+                    chunk.start,
+                    chunk.end,
+                    chunk.token_count,
+                    chunk.page,
+                    chunk.embedded_text,
+                )
+                for ordinal, chunk in enumerate(chunks)
+            ]
+            if len(gathered) >= BATCH_CHUNKS:
+                yield _batch(gathered)
+                gathered = []
+    if gathered:
+        yield _batch(gathered)
 
 
-def _rows(doc_id: str, chunks: Iterable[Chunk]) -> Iterator[tuple[str, str, int, str, str, int, int, int, int, str]]:
-    for ordinal, chunk in enumerate(chunks):
-        yield (
-            doc_id,
-            chunk.key(doc_id),
-            ordinal,
-            chunk.text,
-            chunk.heading_path,
-            chunk.start,
-            chunk.end,
-            chunk.token_count,
-            chunk.page,
-            chunk.embedded_text,
-        )
+def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), _CUT, strict=True)]
+    return pa.RecordBatch.from_arrays(columns, schema=_CUT)
 
 
 def changed_chunks(cut: DataFrame, standing: DataFrame, embeddings: DataFrame, *, space: str, recipe: str) -> DataFrame:

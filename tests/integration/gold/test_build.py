@@ -2,11 +2,14 @@ from datetime import datetime, timezone
 
 import pytest
 from chispa import assert_df_equality
+from pyspark.sql import functions as F
 
 from lakerag import config
-from lakerag.errors import ConfigError
+from lakerag.errors import ConfigError, SchemaError
+from lakerag.gold import build as stage
 from lakerag.gold.build import GoldReport, build
 from lakerag.tables import GOLD_CHUNKS, GOLD_EMBEDDINGS, SILVER_DOCUMENTS
+from tests.integration.models.tiny import save_sentence_model
 
 NOW = datetime(2024, 5, 1, tzinfo=timezone.utc)
 CHUNKING = config.Chunking(chunk_tokens=24)
@@ -134,6 +137,39 @@ def test_chunks_over_the_embedders_limit_are_refused_before_anything_is_written(
     with pytest.raises(ConfigError, match="the embedder reads 254 word pieces"):
         run(catalog, embedder, config.Chunking(chunk_tokens=300))
     assert versions(catalog) == before
+
+
+def test_an_edit_in_a_document_of_a_hundred_pages_embeds_one_or_two_chunks(catalog, tmp_path):
+    model = save_sentence_model(tmp_path / "tiny", "mean", normalise=True)
+    small, cutting = config.Embedder(model=str(model), runtime="torch"), config.Chunking(chunk_tokens=28)
+    pages = ["".join(f"The dog {n} of box {p} sees {n * p}. " for n in range(9)) + "\n\n" for p in range(100)]
+
+    def edition() -> tuple:
+        starts = tuple(sum(map(len, pages[:n])) for n in range(100))
+        return document("book", "".join(pages), page_starts=starts)
+
+    put(catalog, edition())
+    first = run(catalog, small, cutting)
+    before = {row["chunk_id"] for row in standing(catalog).values()}
+    pages[49] = pages[49].replace("box 49 sees 196.", "box 49 sees nobody at all.")
+    put(catalog, edition())
+    second = run(catalog, small, cutting)
+    assert first.total > 400
+    assert second.embedded in (1, 2)
+    after = {row["chunk_id"] for row in standing(catalog).values()}
+    assert len(after - before) == second.embedded
+
+
+def test_a_hard_expectation_that_fails_stops_the_stage_before_gold_is_written(catalog, embedder, monkeypatch):
+    put(catalog, document("d1", PUMP))
+    run(catalog, embedder)
+    before, version = standing(catalog), catalog.version(GOLD_CHUNKS)
+    cut = stage.cut_documents
+    monkeypatch.setattr(stage, "cut_documents", lambda *a, **k: cut(*a, **k).withColumn("end_char", F.lit(0)))
+    put(catalog, document("d1", VALVE), document("d2", GATE))
+    with pytest.raises(SchemaError, match="gold_chunks to hold to span"):
+        run(catalog, embedder)
+    assert (standing(catalog), catalog.version(GOLD_CHUNKS)) == (before, version)
 
 
 def test_an_alternate_is_not_indexed_and_stands_beside_its_representative(catalog, embedder):

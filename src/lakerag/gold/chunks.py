@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from lakerag.config import Chunking, Embedder
 from lakerag.gold.choose import load_chunker
+from lakerag.gold.chunker import Chunk
 from lakerag.models.tokenizer import load_tokenizer
 from lakerag.tables import GOLD_CHUNKS, INDEX_FIELDS
 
@@ -27,7 +28,6 @@ _INHERITED = (
 )
 _CUT = pa.schema(
     [
-        ("doc_id", pa.string()),
         ("chunk_id", pa.string()),
         ("ordinal", pa.int32()),
         ("text", pa.string()),
@@ -40,12 +40,14 @@ _CUT = pa.schema(
     ]
 )
 _CUT_DDL = (
-    "doc_id STRING, chunk_id STRING, ordinal INT, text STRING, heading_path STRING, start_char INT, end_char INT, "
-    "token_count INT, page INT, embedded_text STRING"
+    "doc_id STRING, source STRING, path STRING, title STRING, language STRING, metadata MAP<STRING, STRING>, "
+    "alternates ARRAY<STRING>, tenant STRING, acl_groups ARRAY<STRING>, document_hash STRING, "
+    "chunk_id STRING, ordinal INT, text STRING, heading_path STRING, start_char INT, end_char INT, token_count INT, "
+    "page INT, embedded_text STRING"
 )
+"""`_INHERITED`, then `_CUT`."""
 BATCH_CHUNKS = 2_000
 """Chunks that one Arrow batch gathers, those of one document more at most."""
-
 
 MAX_ALTERNATES = 100
 """Paths that a chunk names at most; silver names them all."""
@@ -87,44 +89,48 @@ def cut_documents(documents: DataFrame, *, embedder: Embedder, chunking: Chunkin
     cut: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(
         _cut_batches, embedder=embedder, chunking=chunking
     )
-    pieces = documents.select("doc_id", "text", "page_starts").mapInArrow(cut, _CUT_DDL)
-    return pieces.join(documents.select(*_INHERITED), "doc_id").withColumn(
-        "text_hash", F.sha2(F.col("embedded_text"), 256)
-    )
+    pieces = documents.select(*_INHERITED, "text", "page_starts").mapInArrow(cut, _CUT_DDL)
+    return pieces.withColumn("text_hash", F.sha2(F.col("embedded_text"), 256))
 
 
 def _cut_batches(batches: Iterator[pa.RecordBatch], embedder: Embedder, chunking: Chunking) -> Iterator[pa.RecordBatch]:
     chunker = load_chunker(chunking, load_tokenizer(embedder.model))
-    gathered: list[tuple[Any, ...]] = []
     for batch in batches:
-        for doc_id, text, page_starts in zip(*(batch.column(n) for n in range(3)), strict=True):
-            key = doc_id.as_py()
-            chunks = chunker.cut(text.as_py(), page_starts.as_py())
-            gathered += [
-                (
-                    key,
-                    chunk.key(key),
-                    ordinal,
-                    chunk.text,
-                    chunk.heading_path,
-                    chunk.start,
-                    chunk.end,
-                    chunk.token_count,
-                    chunk.page,
-                    chunk.embedded_text,
-                )
-                for ordinal, chunk in enumerate(chunks)
-            ]
-            if len(gathered) >= BATCH_CHUNKS:
-                yield _batch(gathered)
-                gathered = []
-    if gathered:
-        yield _batch(gathered)
+        inherited = batch.select(_INHERITED)
+        read = [batch.column(name) for name in ("doc_id", "text", "page_starts")]
+        rows: list[tuple[Any, ...]] = []
+        places: list[int] = []
+        for place in range(batch.num_rows):
+            doc_id, text, page_starts = (column[place].as_py() for column in read)
+            chunks = chunker.cut(text, page_starts)
+            rows += [_row(doc_id, ordinal, chunk) for ordinal, chunk in enumerate(chunks)]
+            places += [place] * len(chunks)
+            if len(rows) >= BATCH_CHUNKS:
+                yield _beside(inherited, places, rows)
+                rows, places = [], []
+        if rows:
+            yield _beside(inherited, places, rows)
 
 
-def _batch(rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
-    columns = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), _CUT, strict=True)]
-    return pa.RecordBatch.from_arrays(columns, schema=_CUT)
+def _row(doc_id: str, ordinal: int, chunk: Chunk) -> tuple[Any, ...]:
+    return (
+        chunk.key(doc_id),
+        ordinal,
+        chunk.text,
+        chunk.heading_path,
+        chunk.start,
+        chunk.end,
+        chunk.token_count,
+        chunk.page,
+        chunk.embedded_text,
+    )
+
+
+def _beside(inherited: pa.RecordBatch, places: list[int], rows: list[tuple[Any, ...]]) -> pa.RecordBatch:
+    """Returns the rows of chunks, each beside what its document hands down."""
+    handed_down = inherited.take(pa.array(places))
+    cut = [pa.array(values, field.type) for values, field in zip(zip(*rows, strict=True), _CUT, strict=True)]
+    return pa.RecordBatch.from_arrays([*handed_down.columns, *cut], names=[*_INHERITED, *_CUT.names])
 
 
 def changed_chunks(cut: DataFrame, standing: DataFrame, embeddings: DataFrame, *, space: str, recipe: str) -> DataFrame:

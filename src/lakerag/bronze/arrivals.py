@@ -7,6 +7,7 @@ names that begin with `_` or `.`: a run that lists the folder finds those.
 from collections.abc import Callable
 from datetime import datetime
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
@@ -64,9 +65,10 @@ def ingest_arrivals(
         writer.option("checkpointLocation", str(source.checkpoint)).trigger(
             availableNow=True
         ).start().awaitTermination()
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:
+        found = " ".join(str(error).splitlines()[:2])
         raise SourceError(
-            f"Expected the arrivals of {root} from Auto Loader, found: {str(error).splitlines()[0]} Auto Loader exists "
+            f"Expected the arrivals of {root} from Auto Loader, found: {found} Auto Loader exists "
             "on Databricks alone; elsewhere set source.discovery to listing.",
             path=root,
         ) from error

@@ -24,6 +24,8 @@ from lakerag.tables import GOLD_CHUNKS, GOLD_EMBEDDINGS, SILVER_DOCUMENTS, Table
 
 DOCUMENTS_PER_COMMIT = 5_000
 """Documents cut and embedded between two commits: what a crash costs at most."""
+BROADCAST_CHARS = 2_000_000
+"""Characters of documents whose chunks go to where the vectors are, instead of every vector of the table to them."""
 CHARS_PER_TASK = 100_000
 """Characters of documents behind one embedding task: some 130 chunks, a few seconds of work."""
 GUARD = "t.fingerprint <> s.fingerprint OR t.document_hash <> s.document_hash OR t.recipe <> s.recipe"
@@ -76,7 +78,7 @@ def build(
     assert work is not None
     gone = not orphaned_documents(documents, chunks).isEmpty()
     slices = max(-(-work["documents"] // DOCUMENTS_PER_COMMIT), int(gone))
-    tasks = 1 + (work["chars"] or 0) // (CHARS_PER_TASK * max(slices, 1))
+    chars = (work["chars"] or 0) // max(slices, 1)
     if slices:
         # A model that is missing or must be exported, and chunks that are too long for it, show before any work.
         load_chunker(chunking, load_embedder(embedder).tokenizer)
@@ -84,7 +86,7 @@ def build(
     for number in range(slices):
         if progress:
             progress(number * work["documents"] // slices, work["documents"], "documents")
-        new, removed = stage.run_slice(number, slices, tasks)
+        new, removed = stage.run_slice(number, slices, chars)
         embedded, deleted = embedded + new, deleted + removed
     total = catalog.read(table).count()
     return GoldReport(total, embedded, max(total - embedded, 0), deleted, slices > 0)
@@ -106,14 +108,16 @@ class _Stage:
     space: str
     recipe: str
 
-    def run_slice(self, number: int, slices: int, tasks: int) -> tuple[int, int]:
-        """Brings one slice of the documents into gold; returns texts embedded and chunks deleted."""
+    def run_slice(self, number: int, slices: int, chars: int) -> tuple[int, int]:
+        """Brings one slice, of about so many characters, into gold; returns texts embedded and chunks deleted."""
         mine = F.pmod(F.xxhash64("doc_id"), F.lit(slices)) == number
         documents = indexed_documents(self.catalog.read(SILVER_DOCUMENTS)).where(mine)
         chunks = self.catalog.read(self.table).where(mine)
         stale = stale_documents(documents, chunks, recipe=self.recipe)
         cut = cut_documents(stale, embedder=self.embedder, chunking=self.chunking)
-        embedded = self._embed(cut, tasks)
+        embedded = self._embed(cut, 1 + chars // CHARS_PER_TASK)
+        if chars <= BROADCAST_CHARS:
+            cut = F.broadcast(cut)
         touched = stale.select("doc_id").union(orphaned_documents(documents, chunks))
         standing = chunks.join(touched, "doc_id", "left_semi")
         changes = changed_chunks(cut, standing, self._vectors(), space=self.space, recipe=self.recipe)

@@ -89,8 +89,9 @@ def cut_documents(documents: DataFrame, *, embedder: Embedder, chunking: Chunkin
     cut: Callable[[Iterator[pa.RecordBatch]], Iterator[pa.RecordBatch]] = partial(
         _cut_batches, embedder=embedder, chunking=chunking
     )
-    pieces = documents.select(*_INHERITED, "text", "page_starts").mapInArrow(cut, _CUT_DDL)
-    return pieces.withColumn("text_hash", F.sha2(F.col("embedded_text"), 256))
+    # One data file of Delta would be one task.
+    spread = documents.select(*_INHERITED, "text", "page_starts").repartition("doc_id")
+    return spread.mapInArrow(cut, _CUT_DDL).withColumn("text_hash", F.sha2(F.col("embedded_text"), 256))
 
 
 def _cut_batches(batches: Iterator[pa.RecordBatch], embedder: Embedder, chunking: Chunking) -> Iterator[pa.RecordBatch]:
@@ -138,13 +139,13 @@ def changed_chunks(cut: DataFrame, standing: DataFrame, embeddings: DataFrame, *
 
     Args:
         cut: Chunks of the stale documents, from `cut_documents`.
-        standing: Rows of gold that belong to stale or gone documents.
+        standing: Rows of gold that belong to stale or gone documents; their `chunk_id` is enough.
         embeddings: Vectors by `text_hash`, all of one space.
         space: Name of that space.
         recipe: Version of chunking and embedding.
 
     Returns:
-        The columns of `gold_chunks` and `deleted`; one row a `chunk_id`.
+        The columns of `gold_chunks` and `deleted`; one row a `chunk_id`, of those to delete nothing else.
     """
     vectors = embeddings.select("text_hash", "embedding")
     live = (
@@ -153,8 +154,8 @@ def changed_chunks(cut: DataFrame, standing: DataFrame, embeddings: DataFrame, *
         .withColumn("fingerprint", fingerprint())
         .select(*GOLD_CHUNKS.names, F.lit(False).alias("deleted"))
     )
-    gone = standing.join(cut.select("chunk_id"), "chunk_id", "left_anti")
-    return live.unionByName(gone.select(*GOLD_CHUNKS.names, F.lit(True).alias("deleted")))
+    gone = standing.select("chunk_id").join(cut.select("chunk_id"), "chunk_id", "left_anti")
+    return live.unionByName(gone.withColumn("deleted", F.lit(True)), allowMissingColumns=True)
 
 
 def fingerprint() -> Column:

@@ -53,10 +53,14 @@ def deduplicate(catalog: Catalog, settings: Duplicates, fields: Sequence[str], *
 def _sign(catalog: Catalog, settings: Duplicates, recipe: str, now: datetime) -> None:
     """Appends the signatures of texts that have none by this recipe."""
     known = catalog.read(SILVER_SIGNATURES).where(sf.col("recipe") == recipe).select("content_hash")
-    texts = catalog.read(SILVER_DOCUMENTS).select("content_hash", "text")
-    unsigned = texts.join(known, "content_hash", "left_anti").dropDuplicates(["content_hash"])
-    if unsigned.select("content_hash").isEmpty():
+    documents = catalog.read(SILVER_DOCUMENTS)
+    unsigned = documents.select("content_hash", "arrived_at").join(known, "content_hash", "left_anti")
+    oldest = unsigned.agg(sf.unix_micros(sf.min("arrived_at")).alias("us")).first()
+    if oldest is None or oldest["us"] is None:
         return
+    arrived = sf.col("arrived_at") >= sf.timestamp_micros(sf.lit(oldest["us"]))  # skips older data files
+    texts = documents.where(arrived).select("content_hash", "text")
+    unsigned = texts.join(known, "content_hash", "left_anti").dropDuplicates(["content_hash"])
     sign = minhash.signer(minhash.rows_of_band(settings.threshold), settings.min_words)
     signed = unsigned.mapInArrow(sign, minhash.SIGNED_DDL).withColumns(
         {"recipe": sf.lit(recipe), "compared": sf.lit(False), "signed_at": sf.lit(now).cast("timestamp")}

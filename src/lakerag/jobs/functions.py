@@ -1,4 +1,4 @@
-"""`lakerag functions`: views, and ask() over the serving endpoint, as objects of Unity Catalog."""
+"""`lakerag functions`: views, and ask() and search() over the serving endpoint, as objects of Unity Catalog."""
 
 import click
 from rich.console import Console
@@ -7,14 +7,15 @@ from lakerag.catalog import Catalog, literal, quoted
 from lakerag.errors import ConfigError
 from lakerag.jobs.job import Job, Result, command
 
-RETURNS = "RETURNS {answer} COMMENT {comment} RETURN ai_query({endpoint}, {request}, returnType => {returns})"
+QUESTION = "question STRING COMMENT 'The question'"
+QUERY = "query STRING COMMENT 'What to look for', k INT {default}COMMENT 'Passages at most'"
+RIGHTS = "tenant STRING COMMENT 'Tenant of the asker; empty: none', groups ARRAY<STRING> COMMENT 'Groups of the asker'"
+PUBLIC = "from what everybody may see"
+CLAIMED = "from what a tenant and groups may see; as the caller says"
 
-ASK = "CREATE OR REPLACE FUNCTION {place}.ask(question STRING COMMENT 'The question') " + RETURNS
-
-ASK_FOR = (
-    "CREATE OR REPLACE FUNCTION {place}.ask_for(question STRING COMMENT 'The question', "
-    "tenant STRING COMMENT 'Tenant of the asker; empty: none', groups ARRAY<STRING> COMMENT 'Groups of the asker') "
-    + RETURNS
+FUNCTION = (
+    "CREATE OR REPLACE FUNCTION {place}.{name}({arguments}) RETURNS {returns} COMMENT {comment} "
+    "RETURN ai_query({endpoint}, named_struct({request}), returnType => {reply}){part}"
 )
 
 
@@ -24,12 +25,12 @@ def _show(console: Console, result: Result) -> None:
 
 @command("functions", _show)
 @click.option("--endpoint", required=True, metavar="NAME", help="Serving endpoint of the registered model.")
-@click.option("--readers", metavar="GROUP", help="Who may call ask().")
+@click.option("--readers", metavar="GROUP", help="Who may call ask() and search().")
 def main(job: Job, endpoint: str, readers: str | None) -> Result:
-    """Create the views, ask(question) and ask_for(question, tenant, groups) in Unity Catalog.
+    """Create the views, ask(question) and search(query, k) in Unity Catalog, and ask_for() and search_for().
 
-    ask() sees what everybody may see. ask_for() takes the word of its caller for tenant and
-    groups: nobody but its owner may call it until it is granted.
+    ask() and search() see what everybody may see. ask_for() and search_for() take tenant and groups and believe
+    their caller: nobody but their owner may call them until they are granted.
     """
     from lakerag.answers.views import VIEWS, create_views
 
@@ -39,7 +40,7 @@ def main(job: Job, endpoint: str, readers: str | None) -> Result:
         create_views(job.catalog)
         for statement in statements(job.catalog, endpoint, readers):
             job.catalog.spark.sql(statement)
-    return {"views": list(VIEWS), "functions": ["ask", "ask_for"]}
+    return {"views": list(VIEWS), "functions": ["ask", "ask_for", "search", "search_for"]}
 
 
 def statements(catalog: Catalog, endpoint: str, readers: str | None) -> list[str]:
@@ -48,25 +49,34 @@ def statements(catalog: Catalog, endpoint: str, readers: str | None) -> list[str
     Args:
         catalog: Where they go.
         endpoint: Name of the serving endpoint.
-        readers: A group that may call `ask`.
+        readers: A group that may call `ask` and `search`.
     """
-    from lakerag.answers.sql import ANSWER
+    from lakerag.answers.sql import ANSWER, PASSAGES
 
     place = ".".join(quoted(part) for part in (catalog.place.catalog, catalog.place.db))
     answer = f"STRUCT<{', '.join(f'{name}: {kind}' for name, kind in ANSWER.items())}>"
-    common = {"place": place, "answer": answer, "endpoint": literal(endpoint), "returns": literal(answer)}
+    asking = {"returns": answer, "reply": literal(answer), "part": ""}
+    found = {"returns": PASSAGES, "reply": literal(f"STRUCT<passages: {PASSAGES}>"), "part": ".passages"}
+    question, query = "'question', question", "'question', query, 'task', 'search', 'top_k', k"
+    rights = ", 'tenant', tenant, 'groups', groups"
+    parts = (
+        ("ask", QUESTION, f"One answer with citations, {PUBLIC}", question, asking),
+        ("ask_for", f"{QUESTION}, {RIGHTS}", f"One answer with citations, {CLAIMED}", question + rights, asking),
+        ("search", QUERY.format(default="DEFAULT 5 "), f"Passages, {PUBLIC}", query, found),
+        ("search_for", f"{QUERY.format(default='')}, {RIGHTS}", f"Passages, {CLAIMED}", query + rights, found),
+    )
     made = [
-        ASK.format(
-            **common,
-            comment=literal("One answer with citations, from what everybody may see"),
-            request="named_struct('question', question)",
-        ),
-        ASK_FOR.format(
-            **common,
-            comment=literal("One answer with citations, from what a tenant and groups may see; as the caller says"),
-            request="named_struct('question', question, 'tenant', tenant, 'groups', groups)",
-        ),
+        FUNCTION.format(
+            place=place,
+            name=name,
+            arguments=arguments,
+            comment=literal(comment),
+            endpoint=literal(endpoint),
+            request=request,
+            **returned,
+        )
+        for name, arguments, comment, request, returned in parts
     ]
     if readers:
-        made.append(f"GRANT EXECUTE ON FUNCTION {place}.ask TO {quoted(readers)}")
+        made += [f"GRANT EXECUTE ON FUNCTION {place}.{name} TO {quoted(readers)}" for name in ("ask", "search")]
     return made

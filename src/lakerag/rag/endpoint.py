@@ -1,6 +1,6 @@
 """What the registered model does with a request; knows nothing of MLflow."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +15,8 @@ from lakerag.rag.answer import RagPipeline, to_document
 from lakerag.rag.artifacts import check_files, located
 from lakerag.rag.batching import Batcher
 from lakerag.rag.load import UNREGISTERED, open_pipeline
-from lakerag.rag.request import read_questions
-from lakerag.records import Answer
+from lakerag.rag.request import read_questions, task_of
+from lakerag.records import Answer, Passage
 
 OVERRIDABLE = ("store", "serving", "registry")
 """Sections that the environment may override; what the answers depend on stays as it was packaged."""
@@ -77,7 +77,7 @@ class Endpoint:
         return endpoint
 
     def predict(self, data: Any, params: Mapping[str, Any] | None = None) -> list[dict[str, Any]]:
-        """Returns one answer document a question.
+        """Returns one document a question: its answer, or its passages where the record's task is to search.
 
         Args:
             data: A text, texts, records (`request.FIELDS`), or a data frame of records.
@@ -87,10 +87,16 @@ class Endpoint:
             UsageError: A request that no configuration could serve.
             OverloadedError: Too many requests wait.
         """
-        given = params or {}
-        questions = read_questions(_records(data), self._defaults, given)
-        self.pipeline.check(questions, given.get("max_new_tokens"))
-        return [to_document(answer) for answer in self._batcher.answer(questions, given.get("max_new_tokens"))]
+        given, records = params or {}, _records(data)
+        questions = read_questions(records, self._defaults, given)
+        searching = [task_of(record) == "search" for record in records]
+        length = given.get("max_new_tokens")
+        self.pipeline.check(questions, length)
+        searched = [question for question, search in zip(questions, searching, strict=True) if search]
+        asked = [question for question, search in zip(questions, searching, strict=True) if not search]
+        passages = iter(self.pipeline.search(searched) if searched else ())
+        answers = iter(self._batcher.answer(asked, length) if asked else ())
+        return [_passages(next(passages)) if search else to_document(next(answers)) for search in searching]
 
     def predict_stream(self, data: Any, params: Mapping[str, Any] | None = None) -> Iterator[dict[str, Any]]:
         """Yields what becomes known of one question's answer: `passages`, `text` after `text`, the `answer` document.
@@ -112,7 +118,7 @@ class Endpoint:
             elif isinstance(event, Answer):
                 yield {"event": "answer", **to_document(event)}
             else:
-                yield {"event": "passages", "passages": [asdict(passage) for passage in event]}
+                yield {"event": "passages", **_passages(event)}
 
     def search(self, data: Any, params: Mapping[str, Any] | None = None) -> list[list[dict[str, Any]]]:
         """Returns the passages of every question, best first, as the documents of `lakerag search`.
@@ -125,11 +131,16 @@ class Endpoint:
             UsageError: A request that no configuration could serve.
         """
         questions = read_questions(_records(data), self._defaults, params or {})
-        return [[asdict(passage) for passage in found] for found in self.pipeline.search(questions)]
+        return [_passages(found)["passages"] for found in self.pipeline.search(questions)]
 
     def close(self) -> None:
         """Releases the store."""
         self._closing.close()
+
+
+def _passages(found: Sequence[Passage]) -> dict[str, Any]:
+    """Returns passages as the document of `lakerag search`."""
+    return {"passages": [asdict(passage) for passage in found]}
 
 
 def _records(data: Any) -> list[Any]:

@@ -8,8 +8,11 @@ from lakerag.config import Retrieval
 from lakerag.errors import UsageError
 from lakerag.records import Access, Question
 
-FIELDS = ("question", "top_k", "groups", "tenant", "filter", "mode")
+FIELDS = ("question", "task", "top_k", "groups", "tenant", "filter", "mode")
 """Fields of a request's record; all but `question` may be left out or be null."""
+
+TASKS = ("ask", "search")
+"""What may be wanted: the answer, or the passages alone."""
 
 MODES: tuple[str, ...] = get_args(Retrieval.model_fields["mode"].annotation)
 
@@ -36,6 +39,18 @@ def read_questions(records: Sequence[Any], defaults: Retrieval, params: Mapping[
         except UsageError as error:
             raise UsageError(f"Question {place + 1} of {len(records)}: {error}", place=place, **error.details) from None
     return questions
+
+
+def task_of(record: Any) -> str:
+    """Returns what a record wants, one of `TASKS`.
+
+    Raises:
+        UsageError: It is none of them.
+    """
+    task = (record.get("task") if isinstance(record, Mapping) else None) or TASKS[0]
+    if task not in TASKS:
+        raise UsageError(f"Expected a task out of {', '.join(TASKS)}, found {task!r}.", task=task)
+    return str(task)
 
 
 def check_question(question: Question, limits: Retrieval) -> None:

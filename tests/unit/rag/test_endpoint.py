@@ -105,6 +105,17 @@ def test_search_gives_passage_documents() -> None:
     ]
 
 
+def test_a_record_may_want_its_passages_alone_beside_others_that_want_answers() -> None:
+    pipeline = Echo()
+    records = [{"question": "a"}, {"question": "b", "task": "search", "top_k": 2}, {"question": "c", "task": "ask"}]
+    first, second, third = Endpoint(pipeline, Retrieval()).predict(pd.DataFrame(records))  # type: ignore[arg-type]
+    assert (first["question"], third["question"]) == ("a", "c")
+    assert [found["text"] for found in second["passages"]] == ["text"]
+    assert Question("b", top_k=2) in pipeline.asked
+    with pytest.raises(UsageError, match="Expected a task out of ask, search, found 'serch'"):
+        asked([{"question": "a", "task": "serch"}])
+
+
 @pytest.mark.parametrize("data", [[], np.array([]), pd.DataFrame(), pd.DataFrame({"question": []})])
 def test_empty_request_is_refused(data: Any) -> None:
     with pytest.raises(UsageError, match="at least one question"):

@@ -1,6 +1,7 @@
 """From a landing folder to an answer, through the jobs that the commands are made of."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,17 @@ FILES = {
     "notes/lamp.txt": "The lamp burns red while the gate stands open.\n",
     "empty.txt": "",
 }
+ASKING = (
+    "SELECT a.answer, a.confidence, a.citations[0].path AS path FROM (SELECT ask('When does the lamp burn red?') AS a)"
+)
+ASKING_ALL = "SELECT question, a.answer, a.abstained FROM (SELECT question, ask(question) AS a FROM questions)"
+SEARCHING = "SELECT p.path, p.score, p.text FROM (SELECT explode(search('water', 3)) AS p)"
+
+
+def documented_sql() -> list[str]:
+    """The statements of docs/asking.md."""
+    text = (Path(__file__).parents[2] / "docs" / "asking.md").read_text(encoding="utf-8")
+    return re.findall(r"```sql\n(.+?)\n```", text, re.DOTALL)
 
 
 @pytest.fixture
@@ -150,6 +162,14 @@ def test_registered_model_answers_in_batches_and_in_sql(job, tmp_path):
     assert asked == [{"path": "pump.md"}]
     found = run_sql(job, "SELECT search('lamp', 1)[0].path AS path")["rows"]
     assert found == [{"path": "notes/lamp.txt"}]
+    shown = {example: run_sql(job, example)["rows"] for example in documented_sql()}
+    assert [row["path"] for row in shown[ASKING]] == ["notes/lamp.txt"]
+    assert {row["question"]: row["abstained"] for row in shown[ASKING_ALL]} == {
+        "At which pressure does the valve close?": False,
+        "When does the lamp burn red?": False,
+    }
+    assert shown[SEARCHING][0]["path"] == "pump.md"
+    assert {row["stage"] for row in shown["SELECT stage, changed_at, seconds_ago FROM freshness"]} >= {"gold", "index"}
 
     (tmp_path / "landing/notes/lamp.txt").unlink()
     assert run(job, tmp_path / "landing")["answers"] == {"revoked": 1}

@@ -17,6 +17,8 @@ from benchmarks.serving_load import drive
 from lakerag.errors import MachineError, RegistryError
 from lakerag.rag.packaging import package, promote
 from lakerag.rag.serving import Server, serving
+from lakerag.stores.open import open_address
+from tests.chaos.proxy import Proxy
 from tests.integration.rag.conftest import Index
 
 pytestmark = pytest.mark.filterwarnings("default")  # MLflow's own deprecations
@@ -66,6 +68,13 @@ def test_endpoint_answers_records_texts_and_params(server: Server) -> None:
         assert answer["model_version"] == server.version.label == "lakerag/1"
 
 
+def test_endpoint_gives_the_passages_alone_where_a_record_wants_them(server: Server) -> None:
+    records = [{"question": VERSIONS, "task": "search", "top_k": 1}, {"question": VERSIONS, "task": "ask", "top_k": 1}]
+    found, answered = invoke(server.url, {"dataframe_records": records})[1]["predictions"]
+    assert [passage["path"] for passage in found["passages"]] == ["delta.md"]
+    assert answered["citations"][0]["path"] == "delta.md"
+
+
 def test_endpoint_keeps_rights_apart_in_one_request(server: Server) -> None:
     records = [{"question": SALARY, "groups": ["hr"]}, {"question": SALARY, "groups": ["it"]}, {"question": SALARY}]
     allowed, denied, anonymous = invoke(server.url, {"dataframe_records": records})[1]["predictions"]
@@ -103,18 +112,38 @@ def test_concurrent_clients_each_get_their_own_answer(server: Server) -> None:
     assert paths == ["delta.md", "milvus.md"] * 20
 
 
-def test_sixteen_clients_are_all_answered(server: Server) -> None:
-    load = drive(server.url, [VERSIONS, "What does an alias point at?"], clients=16, seconds=3)
+def test_sixteen_clients_are_all_answered_for_half_a_minute(server: Server) -> None:
+    load = drive(server.url, [VERSIONS, "What does an alias point at?"], clients=16, seconds=30)
+    print(load.summary())  # shown by -rP: throughput, p50 and p99
     assert set(load.statuses) == {200}
     assert load.statuses.total() >= 16
 
 
-def test_overload_is_refused_at_once(champion: Index, tmp_path: Path) -> None:
-    few = champion.settings.serving.model_copy(update={"max_connections": 4})
+@pytest.mark.parametrize(("limit", "status"), [("max_connections", 503), ("max_waiting", 429)])
+def test_overload_is_refused_at_once(champion: Index, tmp_path: Path, limit: str, status: int) -> None:
+    few = champion.settings.serving.model_copy(update={limit: 2})
     settings = champion.settings.model_copy(update={"serving": few})
     with serving(settings, tmp_path / "serve.log", port=0) as narrow:
         load = drive(narrow.url, [VERSIONS], clients=16, seconds=2)
-    assert {200, 503} <= set(load.statuses) <= {0, 200, 503}
+    assert {200, status} <= set(load.statuses) <= {0, 200, status}
+
+
+def test_store_that_goes_away_is_answered_503_until_it_is_back(champion: Index, tmp_path: Path) -> None:
+    with open_address(champion.settings.store) as address:
+        proxy = Proxy(int(address.uri.rpartition(":")[2]))
+        behind = {"kind": "milvus", "uri": f"http://127.0.0.1:{proxy.port}", "timeout_s": 2.0}
+        store = champion.settings.store.model_copy(update=behind)
+        settings = champion.settings.model_copy(update={"store": store})
+        with serving(settings, tmp_path / "serve.log", port=0) as server:
+            assert invoke(server.url, {"inputs": [VERSIONS]})[0] == 200
+            proxy.cut()
+            status, reply = invoke(server.url, {"inputs": [VERSIONS]})
+            assert status == 503, reply
+            proxy.mend()
+            deadline = time.monotonic() + 60
+            while invoke(server.url, {"inputs": [VERSIONS]})[0] != 200:
+                assert time.monotonic() < deadline
+        proxy.close()
 
 
 def test_taken_port_is_said_so(champion: Index, server: Server, tmp_path: Path) -> None:
@@ -176,6 +205,10 @@ def test_mlflow_serves_the_champion_by_hand(champion: Index, tmp_path: Path) -> 
             pytest.fail((tmp_path / "log").read_text())
         assert status == 200
         assert reply["predictions"][0]["model_version"] == "lakerag/1"
+        status, reply = invoke(f"http://127.0.0.1:{port}", {"inputs": [" "]})
+        assert (status, "The question is empty" in reply["message"]) == (400, True)
+        load = drive(f"http://127.0.0.1:{port}", [VERSIONS], clients=16, seconds=3)
+        assert set(load.statuses) == {200}
     finally:
         process.terminate()
         process.wait(timeout=60)

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from lakerag.config import Retrieval
+from lakerag.errors import ModelError
 from lakerag.models.base import Reranker
 from lakerag.models.locate import locate, require
 from lakerag.records import Passage
@@ -54,16 +55,35 @@ def load_reranker(settings: Retrieval) -> Reranker | None:
     """Returns the configured reranker; none is the default.
 
     Raises:
-        ModelError: The model is not there or incomplete.
+        ModelError: The model is not there, incomplete or no cross-encoder.
     """
     return None if settings.reranker is None else _load(settings.reranker)
 
 
 @functools.cache
 def _load(name: str) -> CrossEncoder:
+    from safetensors import SafetensorError
     from transformers import AutoModelForSequenceClassification, AutoTokenizer
+    from transformers.utils import logging
 
     folder = locate(name)
     require(folder, ("config.json",))
-    model = AutoModelForSequenceClassification.from_pretrained(folder, use_safetensors=True).eval()
-    return CrossEncoder(model, AutoTokenizer.from_pretrained(folder))
+    logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        model, report = AutoModelForSequenceClassification.from_pretrained(
+            folder, local_files_only=True, use_safetensors=True, output_loading_info=True
+        )
+        tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
+        raise ModelError(
+            f"Expected a cross-encoder in {folder}, found a model that does not load: {error}. "
+            "Copy the folder again, or name another retrieval.reranker.",
+            folder=str(folder),
+        ) from error
+    if missing := sorted(report["missing_keys"]):
+        raise ModelError(
+            f"Expected a cross-encoder in {folder}, found weights without {', '.join(missing[:3])}: "
+            "a model that reads texts one by one, such as an embedder, scores no pairs. Name a cross-encoder.",
+            folder=str(folder),
+        )
+    return CrossEncoder(model.eval(), tokenizer)

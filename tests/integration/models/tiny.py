@@ -18,7 +18,9 @@ def save_bert_tokenizer(folder: Path) -> None:
     tokenizer.normalizer = normalizers.BertNormalizer()
     tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
     tokenizer.post_processor = processors.TemplateProcessing(
-        single="[CLS] $A [SEP]", special_tokens=[("[CLS]", 2), ("[SEP]", 3)]
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", 2), ("[SEP]", 3)],
     )
     PreTrainedTokenizerFast(
         tokenizer_object=tokenizer,
@@ -55,6 +57,19 @@ def save_sentence_model(folder: Path, pooling: str, *, normalise: bool, prompt: 
     prompts = {"prompts": {"given": prompt}, "default_prompt_name": "given"} if prompt else {}
     write_json(model / "config_sentence_transformers.json", {"__version__": {}, **prompts})
     return model
+
+
+def save_cross_encoder(folder: Path) -> Path:
+    """Writes a two-layer BERT that gives a pair of texts one number; it reads 32 word pieces."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    torch.manual_seed(5)
+    save_bert_tokenizer(folder)
+    sizes = {"hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
+    config = BertConfig(vocab_size=80, max_position_embeddings=32, num_labels=1, initializer_range=0.5, **sizes)
+    BertForSequenceClassification(config).save_pretrained(folder)
+    return folder
 
 
 def save_t5(folder: Path, layout: Literal["t5-base", "flan-t5"]) -> Path:

@@ -20,7 +20,7 @@ from lakerag.models import load_embedder
 from lakerag.models.base import Embedder
 from lakerag.models.extractive import scorer
 from lakerag.models.extractive.features import FEATURES, describe
-from lakerag.models.extractive.generator import shorten
+from lakerag.models.extractive.vectors import shorten
 from training.extractive.examples import Embed, Example, asked_sentences, case_of, searched_questions
 
 SEED = 7

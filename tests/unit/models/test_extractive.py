@@ -3,6 +3,7 @@ import pytest
 
 from lakerag import config
 from lakerag.models.extractive import ExtractiveGenerator
+from lakerag.models.extractive.vectors import PieceVectors
 from lakerag.records import Draft, Passage, Prompt
 from tests.fakes.embedder import HashingEmbedder
 
@@ -134,6 +135,23 @@ def test_all_prompts_are_embedded_in_one_call_and_every_text_once() -> None:
     generator(embedder).generate([prompt("When did Halgrim erupt?", VOLCANO), prompt("What is bread?", BREAD, VOLCANO)])
     assert len(embedder.calls) == 1
     assert len(embedder.calls[0]) == len(set(embedder.calls[0])) == 2 + 4 + 3
+
+
+def test_sentences_that_were_read_lately_are_not_embedded_again() -> None:
+    embedder = HashingEmbedder()
+    same = generator(embedder)
+    first = same.generate([prompt("When did Halgrim erupt?", VOLCANO)])
+    assert same.generate([prompt("When did Halgrim erupt?", VOLCANO)]) == first
+    same.generate([prompt("What is bread?", BREAD, VOLCANO)])
+    assert [len(call) for call in embedder.calls] == [1 + 4, 1, 1 + 3]
+
+
+def test_the_sentences_that_were_read_longest_ago_are_forgotten_first() -> None:
+    embedder = HashingEmbedder()
+    vectors = PieceVectors(embedder, kept=2)
+    for pieces in (["a", "b"], ["a"], ["c"], ["a", "b"]):
+        vectors.embed(["q"], pieces)
+    assert embedder.calls == [["q", "a", "b"], ["q"], ["q", "c"], ["q", "b"]]
 
 
 def test_batches_give_the_drafts_of_single_calls() -> None:

@@ -5,11 +5,12 @@ from collections.abc import Sequence
 import numpy as np
 
 from lakerag import config
-from lakerag.models.base import Embedder, Tokenizer
+from lakerag.models.base import Embedder
 from lakerag.models.extractive.features import describe
 from lakerag.models.extractive.quote import choose
 from lakerag.models.extractive.reading import Reading
 from lakerag.models.extractive.scorer import Scorer, load_scorer
+from lakerag.models.extractive.vectors import PieceVectors
 from lakerag.records import Draft, Prompt, Vectors
 
 NO_QUESTION = "the question is empty"
@@ -29,7 +30,7 @@ class ExtractiveGenerator:
     name = "extractive"
 
     def __init__(self, embedder: Embedder, settings: config.Generator, scorer: Scorer | None = None) -> None:
-        self._embedder = embedder
+        self._vectors = PieceVectors(embedder)
         self._max_words = settings.max_answer_words
         self._min_confidence = settings.min_confidence
         self._scorer = load_scorer() if scorer is None else scorer
@@ -45,25 +46,18 @@ class ExtractiveGenerator:
         The confidence is the probability that the quoted sentences hold the answer.
 
         Args:
-            prompts: All questions and sentences are embedded in one call.
+            prompts: All questions, and the sentences that were not read lately, are embedded in one call.
             max_new_tokens: Not used: a quotation is bounded in words.
         """
         readings = [Reading.of(prompt) for prompt in prompts]
-        vectors = self._embed([text for reading in readings for text in reading.texts])
+        pieces = [text for reading in readings for text in reading.texts[1:]]
+        vectors = self._vectors.embed([reading.question for reading in readings if reading.pieces], pieces)
         return [
             self._draft(reading, np.stack([vectors[text] for text in reading.texts]))
             if reading.pieces
             else _refuse(reading)
             for reading in readings
         ]
-
-    def _embed(self, texts: Sequence[str]) -> dict[str, Vectors]:
-        """Embeds every distinct text once; a text over the embedder's limit is read from its start."""
-        distinct = list(dict.fromkeys(texts))
-        if not distinct:
-            return {}
-        limit = self._embedder.tokenizer
-        return dict(zip(distinct, self._embedder.embed([shorten(text, limit) for text in distinct]), strict=True))
 
     def _draft(self, reading: Reading, vectors: Vectors) -> Draft:
         chances = self._scorer.chances(describe(reading, vectors))
@@ -72,14 +66,6 @@ class ExtractiveGenerator:
             reason = f"{NOT_ANSWERED} (confidence {chosen.confidence:.2f}, wanted {self._min_confidence:.2f})"
             return Draft((), chosen.confidence, abstained=True, reason=reason)
         return Draft(chosen.sentences, chosen.confidence, abstained=False)
-
-
-def shorten(text: str, tokenizer: Tokenizer) -> str:
-    """Returns the text up to the embedder's limit."""
-    if len(text.encode()) <= tokenizer.max_tokens:  # a token is a byte at least
-        return text
-    spans = tokenizer.spans(text)
-    return text if len(spans) <= tokenizer.max_tokens else text[: spans[tokenizer.max_tokens - 1][1]]
 
 
 def _refuse(reading: Reading) -> Draft:

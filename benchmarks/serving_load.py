@@ -5,7 +5,7 @@
 
 Starts the champion's endpoint as `lakerag serve` does and asks it over loopback. `ratio` is the median of one client's
 request over the median of `predict` of the same model in this process, questions interleaved; `overhead_ms` is the
-difference.
+median difference of the two, `overhead_quartiles_ms` the quartiles around it.
 """
 
 import argparse
@@ -82,7 +82,7 @@ def ask(connection: http.client.HTTPConnection, question: str) -> int:
     return response.status
 
 
-def overhead(url: str, model: Any, questions: list[str]) -> dict[str, float]:
+def overhead(url: str, model: Any, questions: list[str]) -> dict[str, Any]:
     """Medians of the same questions over HTTP and in this process, one after the other in turns."""
     connection, over_http, in_process = _connect(url), [], []
     for question in questions:
@@ -94,10 +94,13 @@ def overhead(url: str, model: Any, questions: list[str]) -> dict[str, float]:
         in_process.append((time.perf_counter() - middle) * 1e3)
     connection.close()
     requested, predicted = statistics.median(over_http), statistics.median(in_process)
+    more = [there - here for there, here in zip(over_http, in_process, strict=True)]
+    low, median, high = statistics.quantiles(more, n=4)
     return {
         "request_ms": round(requested, 2),
         "predict_ms": round(predicted, 2),
-        "overhead_ms": round(requested - predicted, 2),
+        "overhead_ms": round(median, 2),
+        "overhead_quartiles_ms": [round(low, 2), round(high, 2)],
         "ratio": round(requested / predicted, 3),
     }
 

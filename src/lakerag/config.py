@@ -65,10 +65,21 @@ def read_secret(reference: str) -> str:
             return Path(name).read_text(encoding="utf-8").strip()
         except OSError as error:
             raise ConfigError(f"The secret file:{name} cannot be read ({error.strerror}).") from error
-    from databricks.sdk import WorkspaceClient  # on Databricks alone
+    return _databricks_secret(name)
+
+
+def _databricks_secret(name: str) -> str:
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.errors.base import DatabricksError
 
     scope, _, key = name.partition("/")
-    return str(WorkspaceClient().dbutils.secrets.get(scope, key))
+    try:
+        return str(WorkspaceClient().dbutils.secrets.get(scope, key))
+    except (DatabricksError, ValueError) as error:  # the second: there is no workspace to ask
+        raise ConfigError(
+            f"The secret databricks:{name} cannot be read ({str(error).splitlines()[0]}). "
+            f"`databricks secrets put-secret {scope} {key}` sets it; who runs the job needs READ on the scope."
+        ) from error
 
 
 class Lakehouse(Section):
@@ -84,7 +95,9 @@ class Spark(Section):
     """How a session is opened where none is given."""
 
     mode: Literal["local", "connect", "ambient"] = "ambient"
+    """`local`: this process is the driver; `connect`: a client of `remote`; `ambient`: the session that is there."""
     master: str = "local[2]"
+    """Of a driver here: `local[CORES]`, or `spark://HOST:PORT` of a standalone cluster."""
     remote: str | None = None
     packages: tuple[str, ...] = ()
     conf: dict[str, str] = {}

@@ -71,8 +71,9 @@ def test_the_index_moves_to_another_embedder_and_back_and_queries_go_on(job, mod
     other = configured.embedder.model_copy(update={"model": models["cls"]})
     job.settings = configured.model_copy(update={"embedder": other})
     version = job.catalog.version(GOLD_CHUNKS)
-    with pytest.raises(MixedSpacesError, match="lakerag rebuild"):
-        run(job, landing)
+    for until in ("gold", "sync"):
+        with pytest.raises(MixedSpacesError, match="lakerag rebuild"):
+            run_pipeline(job.again(), source_of(job, str(landing), "docs"), until)
     with pytest.raises(MixedSpacesError, match="lakerag rebuild"):
         found(job, "fox")
     assert job.catalog.version(GOLD_CHUNKS) == version

@@ -1,6 +1,8 @@
 from pathlib import Path
+from unittest import mock
 
 import pytest
+from databricks.sdk.errors import NotFound
 
 from lakerag import config
 from lakerag.errors import ConfigError
@@ -10,7 +12,7 @@ def load(*overrides: str, env: str = "local", **environ: str) -> config.Settings
     return config.load(env, "/data/rag", overrides, environ)
 
 
-@pytest.mark.parametrize("env", ["local", "dev", "staging", "prod"])
+@pytest.mark.parametrize("env", ["local", "cluster", "dev", "staging", "prod"])
 def test_every_environment_of_conf_is_valid(env: str) -> None:
     assert load(env=env).env == env
 
@@ -52,7 +54,9 @@ def test_an_unknown_section_is_reported_with_the_nearest() -> None:
 
 
 def test_an_unknown_environment_lists_those_that_exist() -> None:
-    with pytest.raises(ConfigError, match=r"no environment 'prd'\. Expected one of: dev, local, prod, staging\."):
+    with pytest.raises(
+        ConfigError, match=r"no environment 'prd'\. Expected one of: cluster, dev, local, prod, staging\."
+    ):
         load(env="prd")
 
 
@@ -104,3 +108,15 @@ def test_a_secret_that_is_not_there_is_named(tmp_path: Path, monkeypatch: pytest
         config.read_secret("env:MILVUS_TOKEN")
     with pytest.raises(ConfigError, match="cannot be read"):
         config.read_secret(f"file:{tmp_path / 'none'}")
+
+
+@pytest.mark.parametrize("error", [NotFound("Secret scope nowhere does not exist."), ValueError("no workspace")])
+def test_a_databricks_secret_that_is_not_there_is_named_with_what_to_do(
+    error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = mock.Mock()
+    client.return_value.dbutils.secrets.get.side_effect = error
+    monkeypatch.setattr("databricks.sdk.WorkspaceClient", client)
+    with pytest.raises(ConfigError, match=r"databricks:nowhere/token cannot be read .*put-secret nowhere token"):
+        config.read_secret("databricks:nowhere/token")
+    client.return_value.dbutils.secrets.get.assert_called_with("nowhere", "token")

@@ -89,4 +89,5 @@ def test_no_tracked_file_names_a_package_index() -> None:
 def test_delta_jars_match_the_python_package() -> None:
     versions = {pin.name: str(pin.specifier).removeprefix("==") for pin in locked()}
     spark = ".".join(versions["pyspark"].split(".")[:2])
-    assert f"io.delta:delta-spark_{spark}_2.13:{versions['delta-spark']}" in (ROOT / "conf" / "local.yml").read_text()
+    for name in ("local.yml", "cluster.yml"):
+        assert f"io.delta:delta-spark_{spark}_2.13:{versions['delta-spark']}" in (ROOT / "conf" / name).read_text()

@@ -25,7 +25,7 @@ def test_the_wheel_holds_the_version_every_command_and_the_settings(wheel):
     names = set(wheel.namelist())
     assert f"lakerag-{__version__}.dist-info/METADATA" in names
     assert {f"lakerag/jobs/{name}.py" for name in COMMANDS} <= names
-    assert {f"lakerag/conf/{name}.yml" for name in ("base", "local", "dev", "staging", "prod")} <= names
+    assert {f"lakerag/conf/{name}.yml" for name in ("base", "local", "cluster", "dev", "staging", "prod")} <= names
     assert not [name for name in names if name.startswith(("tests/", "training/")) or "__pycache__" in name]
 
 

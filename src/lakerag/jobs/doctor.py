@@ -48,7 +48,7 @@ def check_spark(settings: Spark, log: Path) -> list[Check]:
     spark = _try("Spark", lambda: f"{_session(settings, log).version}, {settings.mode}")
     if not spark.ok or settings.mode != "local":
         return [spark]
-    return [spark, _try("Delta", lambda: _delta(_session(settings, log)))]
+    return [spark, _try("Delta", lambda: _delta(_session(settings, log), log.parent))]
 
 
 def _try(name: str, look: Callable[[], str]) -> Check:
@@ -68,9 +68,9 @@ def _session(settings: Spark, log: Path) -> SparkSession:
     return open_session(settings, log if settings.mode == "local" else None)
 
 
-def _delta(session: SparkSession) -> str:
-    """Takes one row through a Python worker into a Delta table and back."""
-    with tempfile.TemporaryDirectory() as folder:
+def _delta(session: SparkSession, place: Path) -> str:
+    """Takes one row through a Python worker into a Delta table and back, below a folder that all executors see."""
+    with tempfile.TemporaryDirectory(dir=place) as folder:
         rows = session.range(1).mapInArrow(lambda batches: batches, "id long")
         rows.write.format("delta").save(f"{folder}/table")
         count = session.read.format("delta").load(f"{folder}/table").count()

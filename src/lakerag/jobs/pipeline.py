@@ -38,7 +38,8 @@ def run_pipeline(job: Job, source: Source, until: str = "sync") -> Result:
         `files`, `documents`, `chunks`, `sync` and `seconds`, as far as it went; `answers` where documents changed.
     """
     started = time.monotonic()
-    _check_embedder(job, until)
+    _check_source(source)
+    _check_index(job, until)
     result: Result = {"run_id": job.run_id}
     steps = (
         ("files", partial(_bronze, job, source)),
@@ -62,12 +63,22 @@ def _revoke(job: Job) -> int:
     return revoke(job.catalog) if job.catalog.version(ANSWERS) > 0 else 0
 
 
-def _check_embedder(job: Job, until: str) -> None:
-    """Refuses a mixed embedding space before anything is written."""
+def _check_source(source: Source) -> None:
+    """Refuses a folder that is not there before anything is opened; object stores and tables are asked in bronze."""
+    from lakerag.bronze.listing import landing_folder
+    from lakerag.bronze.objects import is_object_store
+    from lakerag.bronze.table_source import SCHEME
+
+    if not str(source.path).startswith(SCHEME) and not is_object_store(str(source.path)):
+        landing_folder(source)
+
+
+def _check_index(job: Job, until: str) -> None:
+    """Refuses a store that cannot be opened and a mixed embedding space before anything is written."""
     from lakerag.models import embedding_space
     from lakerag.sync.target import check_space
 
-    if until == "sync":
+    if until in ("gold", "sync"):
         check_space(job.store, job.settings.store.alias, embedding_space(job.active.embedder))
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from lakerag.config import Store
+from lakerag.config import Store, read_secret
 from lakerag.errors import ConfigError
 from lakerag.stores.base import BATCH_BYTES, StoreAddress, VectorStore
 
@@ -20,7 +20,7 @@ def open_address(settings: Store, batch_bytes: int = BATCH_BYTES) -> Iterator[St
     The address can be pickled: the driver stays inside, its workers `connect` to it.
 
     Raises:
-        ConfigError: Neither `store.uri` nor `store.path` says where the store is.
+        ConfigError: Neither `store.uri` nor `store.path` says where the store is, or its secret is not there.
         MachineError, StoreUnavailableError: The local server cannot be started.
     """
     with ExitStack() as stack:
@@ -34,6 +34,8 @@ def open_address(settings: Store, batch_bytes: int = BATCH_BYTES) -> Iterator[St
             raise ConfigError("store.kind is milvus: set store.uri, for example http://localhost:19530.")
         else:
             uri = settings.uri
+        if settings.token:
+            read_secret(settings.token)  # here, since workers would find out when there is work done already
         yield StoreAddress(uri, settings.token, settings.timeout_s, settings.consistency, batch_bytes)
 
 

@@ -19,6 +19,13 @@ def test_settings_that_do_not_say_where_the_store_is_are_refused(settings, messa
         pass
 
 
+def test_a_secret_that_is_not_there_shows_before_anything_is_connected(monkeypatch):
+    monkeypatch.delenv("STORE_TOKEN", raising=False)
+    settings = Store(uri="https://milvus.example:19530", token="env:STORE_TOKEN")
+    with pytest.raises(ConfigError, match="Export STORE_TOKEN"), open_address(settings):
+        pass
+
+
 def test_an_address_travels_to_workers_with_the_reference_and_not_the_secret(monkeypatch):
     monkeypatch.setenv("STORE_TOKEN", "top-secret")
     settings = Store(uri="https://milvus.example:19530", token="env:STORE_TOKEN", timeout_s=7, consistency="Session")

@@ -30,6 +30,10 @@ class TransientError(LakeragError):
     """A timeout, a lost connection, a busy service: worth another try."""
 
 
+class LeaseLostError(TransientError):
+    """Another process took over what this one was writing to."""
+
+
 class ConfigError(TerminalError):
     """Wrong configuration or wrong use; nothing was started."""
 

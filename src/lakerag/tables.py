@@ -270,8 +270,14 @@ OPS_SYNC = Table(
         Column("seconds", "DOUBLE", "How long it took"),
         Column("applied_at", "TIMESTAMP", "When the store had acknowledged it"),
         Column("refused", "BIGINT", "Rows that no store can hold; they stand in sync_quarantine", required=False),
-        Column("kind", "STRING", "stream, pass (versions without rows to write), heal (a comparison)", required=False),
-        Column("note", "STRING", "Why a comparison was needed", required=False),
+        Column(
+            "kind",
+            "STRING",
+            "stream, pass (versions without rows to write), heal (a comparison), "
+            "switch (the alias is about to move to it), overlap (another process may have written to it meanwhile)",
+            required=False,
+        ),
+        Column("note", "STRING", "Why a comparison was needed, or which command switches", required=False),
     ),
     cluster_by=("applied_at",),
 )
@@ -426,6 +432,8 @@ class IndexField:
 
 INDEX_KEY = "chunk_id"
 INDEX_VECTOR = "embedding"
+INDEX_SPACE = "embedding_space"
+"""Column of gold that says what the vector means; a collection holds vectors of one."""
 
 INDEX_FIELDS = (
     IndexField("chunk_id", "text", "chunk_id", 64),

@@ -1,20 +1,24 @@
 """The index moves to another embedder and back, while questions are answered."""
 
 import time
+from contextlib import contextmanager
 
 import pytest
 from rich.console import Console
 
 from lakerag import config
 from lakerag.errors import CollectionMissingError, MixedSpacesError
+from lakerag.gold import build as building
 from lakerag.jobs.job import Job
-from lakerag.jobs.pipeline import run_pipeline, source_of, syncing
+from lakerag.jobs.pipeline import bring_in_step, run_pipeline, source_of, syncing
 from lakerag.jobs.query import opened
 from lakerag.jobs.rebuild import main as rebuild_command
 from lakerag.jobs.rollback import main as rollback_command
 from lakerag.rag.retrieve import REFRESH_S
 from lakerag.records import Question
-from lakerag.stores.generations import made_for
+from lakerag.stores.generations import former, made_for
+from lakerag.sync import rebuild
+from lakerag.sync.stream import Sync
 from lakerag.tables import GOLD_CHUNKS, GOLD_STAGED
 from tests.integration.models.tiny import save_sentence_model
 
@@ -102,3 +106,59 @@ def test_the_index_moves_to_another_embedder_and_back_and_queries_go_on(job, mod
     assert (back["from"], back["to"], back["embedded"], back["reused"]) == (moved["to"], first, 1, 2)
     assert (spaces(job), found(job, "delta")) == ({"mean"}, {"fox.md", "dog.md", "delta.md"})
     assert {made.name for made in made_for(job.store, "lakerag")} == {first, moved["to"]}
+
+
+@contextmanager
+def stopped(monkeypatch, job, step):
+    """Lets a command end at a step: before the announcement, between the two aliases, before gold follows, ..."""
+
+    def stop(*arguments, **options):
+        if (step == "alias" and arguments[0] != "lakerag") or (step == "build" and "table" in options):
+            return whole(*arguments, **options)
+        raise InterruptedError(step)
+
+    owner, name = {
+        "announce": (rebuild, "announce"),
+        "alias": (job.store, "point"),
+        "build": (building, "build"),
+        "forget": (rebuild, "forget"),
+        "settle": (Sync, "settle"),
+    }[step]
+    whole = getattr(owner, name)
+    with monkeypatch.context() as patched:
+        patched.setattr(owner, name, stop)
+        with pytest.raises(InterruptedError, match=step):
+            yield
+
+
+def test_a_rebuild_or_rollback_that_ends_anywhere_is_gone_on_with_by_the_same_command(
+    job, models, tmp_path, monkeypatch
+):
+    landing = tmp_path / "landing"
+    first = run(job, landing, fox=TEXTS["fox.md"], dog=TEXTS["dog.md"])["sync"]["collection"]
+    for step in ("announce", "alias"):
+        with stopped(monkeypatch, job, step):
+            call(rebuild_command, job, embedder=models["cls"], max_drop=1.0)
+        assert job.store.resolve("lakerag").name == first
+        assert run(job, landing)["sync"]["healed"] == ""
+    for step in ("build", "forget", "settle"):
+        with stopped(monkeypatch, job, step):
+            call(rebuild_command, job, embedder=models["cls"], max_drop=1.0)
+        if step == "build":  # the index is ahead of gold
+            with pytest.raises(MixedSpacesError, match="`lakerag run` brings gold to the embedder of the index"):
+                bring_in_step(job.again())
+    moved = call(rebuild_command, job, embedder=models["cls"], max_drop=1.0)
+    assert (moved["from"], moved["switched"], moved["embedded"]) == (first, True, 0)
+    assert {made.name for made in made_for(job.store, "lakerag")} == {first, moved["to"]}
+    assert (spaces(job), found(job, "fox")) == ({"cls"}, {"fox.md", "dog.md"})
+    assert job.catalog.read(GOLD_STAGED).count() == 0
+    assert (run(job, landing)["sync"]["healed"], syncing(job).reconcile(repair=False).stale) == ("", 0)
+
+    for step in ("alias", "build", "settle"):
+        with stopped(monkeypatch, job, step):
+            call(rollback_command, job)
+    back = call(rollback_command, job)
+    assert (back["from"], back["to"], back["embedded"]) == (moved["to"], first, 0)
+    assert (former(job.store, "lakerag").name, job.store.resolve("lakerag").name) == (moved["to"], first)
+    assert (spaces(job), found(job, "fox")) == ({"mean"}, {"fox.md", "dog.md"})
+    assert run(job, landing)["sync"]["healed"] == ""

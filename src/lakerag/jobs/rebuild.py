@@ -2,15 +2,21 @@
 
 import time
 from dataclasses import asdict
+from typing import TYPE_CHECKING
 
 import click
 from rich.console import Console
 
 from lakerag.config import Settings
 from lakerag.errors import CollectionMissingError
+from lakerag.jobs.active import with_embedder_of
 from lakerag.jobs.job import Job, Result, command
 from lakerag.jobs.pipeline import syncing
 from lakerag.stores import Collection
+
+if TYPE_CHECKING:
+    from lakerag.sync.lease import Lease
+    from lakerag.sync.stream import Sync
 
 WORSE = 4
 """Exit code when the new index finds less than the old one."""
@@ -59,29 +65,58 @@ def replace_collection(job: Job, settings: Settings, collection: Collection | No
     from lakerag.sync.lease import Lease
 
     started = time.monotonic()
-    sync, former = syncing(job, settings), _serving(job)
+    sync, serving, name = syncing(job, settings), _serving(job), "rebuild" if collection is None else "rollback"
     with Lease(job.catalog, f"{sync.place.alias}/rebuild", job.run_id, sync.settings.lease_s):
-        staged = _stage(job, settings)
-        collection = collection or rebuild.successor(sync)
-        with job.step(f"filling {collection.name}"):
-            rebuild.fill(sync, collection)
-        result: Result = {
-            "alias": sync.place.alias,
-            "from": former.name,
-            "to": collection.name,
-            "embedding_space": collection.space,
-            "embedded": staged["embedded"],
-            "reused": staged["reused"],
-            "switched": True,
-        }
-        if max_drop is not None:
-            found = _known_item_recall(job, settings, former, collection)
-            result |= {"known_item_recall": found, "switched": found["to"] >= found["from"] - max_drop}
-        if result["switched"]:
-            result["embedded"] += _switch(job, settings, former, collection)
+        # The same call was interrupted after the switch. A rebuild for a third embedder is another call.
+        if rebuild.is_announced(job.catalog, serving, name) and (collection or serving.space == sync.space.name):
+            result = _finish(job, serving)
         else:
-            job.exit_code = WORSE
+            result = _replace(job, settings, serving, collection, max_drop)
     return {**result, "seconds": round(time.monotonic() - started, 3)}
+
+
+def _replace(
+    job: Job, settings: Settings, former: Collection, collection: Collection | None, max_drop: float | None
+) -> Result:
+    from lakerag.sync import rebuild
+
+    sync, name = syncing(job, settings), "rebuild" if collection is None else "rollback"
+    staged = _stage(job, settings)
+    collection = collection or rebuild.successor(sync)
+    with job.step(f"filling {collection.name}"):
+        rebuild.fill(sync, collection)
+    result = _moved(job, former, collection, staged)
+    if max_drop is not None:
+        found = _known_item_recall(job, settings, former, collection)
+        result |= {"known_item_recall": found, "switched": found["to"] >= found["from"] - max_drop}
+    if result["switched"]:
+        result["embedded"] += _switch(job, settings, former, collection, name)
+    else:
+        job.exit_code = WORSE
+    return result
+
+
+def _finish(job: Job, collection: Collection) -> Result:
+    """Brings gold along to the collection that an interrupted command pointed the alias at."""
+    from lakerag.sync import rebuild
+
+    former = rebuild.predecessor(job.catalog, job.store, job.settings.store.alias)
+    settings = with_embedder_of(collection, job.settings)
+    sync = syncing(job, settings)
+    with sync.writing() as lease:
+        return _moved(job, former, collection, _bring_gold(job, settings, sync, lease, (former, collection)))
+
+
+def _moved(job: Job, former: Collection, collection: Collection, counts: dict[str, int]) -> Result:
+    return {
+        "alias": job.settings.store.alias,
+        "from": former.name,
+        "to": collection.name,
+        "embedding_space": collection.space,
+        "embedded": counts["embedded"],
+        "reused": counts["reused"],
+        "switched": True,
+    }
 
 
 def _serving(job: Job) -> Collection:
@@ -122,24 +157,36 @@ def _known_item_recall(job: Job, settings: Settings, former: Collection, collect
         }
 
 
-def _switch(job: Job, settings: Settings, former: Collection, collection: Collection) -> int:
+def _switch(job: Job, settings: Settings, former: Collection, collection: Collection, name: str) -> int:
     """Moves the alias while no sync writes, then gold; returns the chunks embedded meanwhile."""
-    from lakerag.gold.build import build
-    from lakerag.gold.embeddings import forget_spaces
     from lakerag.stores.generations import switch
     from lakerag.sync import rebuild
 
     sync = syncing(job, settings)
-    with sync.lease() as lease:
+    with sync.writing() as lease:
         embedded = _stage(job, settings)["embedded"]  # documents that came meanwhile
         with job.step("comparing and switching"):
             rebuild.fill(sync, collection)
             rebuild.check_filled(sync, collection)
             lease.check()
+            rebuild.announce(sync, collection, name)
             switch(job.store, sync.place.alias, collection)
-        with job.step("bringing gold_chunks to the new embedder"):
-            build(job.catalog, settings.embedder, settings.chunking, now=job.now)
-            sync.settle(f"switched from {former.name}", lease)
-            rebuild.forget(sync, (former, collection))
-            forget_spaces(job.catalog, {former.space, collection.space})
+        _bring_gold(job, settings, sync, lease, (former, collection))
     return embedded
+
+
+def _bring_gold(
+    job: Job, settings: Settings, sync: "Sync", lease: "Lease", kept: tuple[Collection, Collection]
+) -> dict[str, int]:
+    """Brings gold to the embedder of the index and drops what nobody can go back to; returns the counts."""
+    from lakerag.gold.build import build
+    from lakerag.gold.embeddings import forget_spaces
+    from lakerag.sync import rebuild
+
+    with job.step("bringing gold_chunks to the new embedder"):
+        report = build(job.catalog, settings.embedder, settings.chunking, now=job.now)
+        rebuild.forget(sync, kept)
+        forget_spaces(job.catalog, {collection.space for collection in kept})
+        # Last: until the position stands, the same command goes on here.
+        sync.settle(f"switched from {kept[0].name}", lease)
+    return {"embedded": report.embedded, "reused": report.reused}

@@ -10,5 +10,5 @@ def main(job: Job) -> Result:
     """Go back to the index that served before the last rebuild, brought up to date first."""
     from lakerag.sync.rebuild import predecessor
 
-    collection = predecessor(job.store, job.settings.store.alias)
+    collection = predecessor(job.catalog, job.store, job.settings.store.alias)
     return replace_collection(job, with_embedder_of(collection, job.settings), collection, max_drop=None)

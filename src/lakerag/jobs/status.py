@@ -2,12 +2,14 @@
 
 from typing import Any
 
+from pyspark.errors import PySparkException
 from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table as Grid
 
 from lakerag.errors import CollectionMissingError
 from lakerag.jobs.job import Job, Result, command
+from lakerag.sync.feed import failure
 from lakerag.sync.journal import position
 from lakerag.tables import ALL_TABLES, GOLD_CHUNKS, OPS_RUNS, SILVER_QUARANTINE
 
@@ -66,16 +68,25 @@ def _index(job: Job) -> dict[str, Any]:
 
 
 def lag(job: Job, collection: str | None, gold: dict[str, Any]) -> dict[str, Any]:
-    """Returns how far the index is behind gold: versions, changed rows in them, seconds since the first of them."""
+    """Returns how far the index is behind gold: versions, changed rows in them, seconds since the first of them.
+
+    Where nothing says what changed (no index yet, or its position is lost), that is all of gold, since a time unknown.
+    """
     stands = None if collection is None else position(job.catalog, collection)
-    if stands is None:
+    if stands is None or stands.table_id != job.catalog.table_id(GOLD_CHUNKS):
         return {"versions": gold["version"], "rows": gold["rows"], "seconds": None}
     if stands.version >= gold["version"]:
         return {"versions": 0, "rows": 0, "seconds": 0.0}
     feed = job.catalog.changes(GOLD_CHUNKS, stands.version + 1)
     # As a number: what a timestamp becomes in Python depends on the machine's time zone.
     since_us = F.unix_micros(F.min("_commit_timestamp"))
-    waiting = feed.agg(F.countDistinct("chunk_id").alias("rows"), since_us.alias("since_us")).first()
+    versions = gold["version"] - stands.version
+    try:
+        waiting = feed.agg(F.countDistinct("chunk_id").alias("rows"), since_us.alias("since_us")).first()
+    except PySparkException as error:
+        if failure(str(error)) is None:
+            raise
+        return {"versions": versions, "rows": gold["rows"], "seconds": None}
     assert waiting is not None
     seconds = None if waiting["since_us"] is None else job.now.timestamp() - waiting["since_us"] / 1e6
-    return {"versions": gold["version"] - stands.version, "rows": waiting["rows"], "seconds": seconds}
+    return {"versions": versions, "rows": waiting["rows"], "seconds": seconds}

@@ -24,7 +24,7 @@ class StoreAddress:
     """A secret's reference (`config.SecretReference`), read where the connection is made."""
     timeout_s: float = 30.0
     consistency: str = "Bounded"
-    """Of searches and scans; counts are always Strong."""
+    """Of searches; scans and counts, which a sync relies on, are always Strong."""
     batch_bytes: int = BATCH_BYTES
     """Size of one upsert request."""
 

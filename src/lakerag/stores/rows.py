@@ -20,6 +20,7 @@ DISPLAY_FIELDS = frozenset({"title", "heading"})
 """Shown, never matched for identity: shortened with an ellipsis where they are over-long."""
 
 _KEY = re.compile(r"[0-9A-Za-z_.:#/-]+")
+_KEY_BYTES = next(field.max_bytes for field in INDEX_FIELDS if field.name == INDEX_KEY)
 _NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 _NAMES = frozenset(field.name for field in INDEX_FIELDS) | {INDEX_VECTOR}
 _INT64 = 2**63
@@ -68,6 +69,11 @@ def check(rows: Sequence[Row], dimension: int) -> None:
             "Nothing was written. Leave these rows out or mend them.",
             refused=reasons,
         )
+
+
+def is_key(text: str) -> bool:
+    """Says whether a row can stand under that key."""
+    return len(text) <= _KEY_BYTES and bool(_KEY.fullmatch(text))
 
 
 def encode(row: Row) -> dict[str, Any]:

@@ -3,25 +3,30 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import pandas as pd
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from tenacity import Retrying, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 
-from lakerag.errors import DimensionMismatchError, RowRefusedError, TransientError
+from lakerag.errors import DimensionMismatchError, MixedSpacesError, RowRefusedError, TransientError
 from lakerag.stores import Collection, StoreAddress, VectorStore, connect
 from lakerag.stores.rows import refusals
-from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR
+from lakerag.sync.feed import translated
+from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_SPACE, INDEX_VECTOR
 
 MAX_REFUSED = 1000
 """Rows of one Arrow batch (10,000 rows at most) that may go to quarantine; more of them mean a fault in gold."""
+
+NO_VERSION = -1
 
 _ATTEMPTS = 5
 _LONGEST_PAUSE_S = 10.0
 
 _DONE = "op STRING, rows BIGINT, first_version BIGINT, last_version BIGINT, chunk_id STRING, reason STRING"
+T = TypeVar("T")
+
 _FIELDS = [*(field.name for field in INDEX_FIELDS), INDEX_VECTOR]
 
 
@@ -51,6 +56,10 @@ class Applied:
         return replace(self, first_version=version, last_version=version)
 
 
+NOTHING = Applied(0, 0, 0, [], NO_VERSION, NO_VERSION)
+"""Of a step that writes no rows and brings no version."""
+
+
 def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Collection, partitions: int) -> Applied:
     """Brings changes into the collection.
 
@@ -66,6 +75,7 @@ def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Coll
         partitions: Writers at a time.
 
     Raises:
+        MixedSpacesError: Rows with vectors of another embedding space than the collection's.
         RowRefusedError: So many rows are refused that gold itself must be wrong.
         StoreUnavailableError: The store did not answer, tried several times.
     """
@@ -81,7 +91,8 @@ def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Coll
             F.max("last_version").alias("last_version"),
         )
     )
-    done = summed.collect()
+    with translated():
+        done = summed.collect()
     rows = {row["op"]: row["rows"] for row in done if row["op"] != "refuse"}
     return Applied(
         upserted=rows.get("upsert", 0),
@@ -97,12 +108,30 @@ def _write_frames(
     frames: Iterator[pd.DataFrame], address: StoreAddress, collection: Collection
 ) -> Iterator[pd.DataFrame]:
     for frame in frames:
-        store = connect(address)
+        check_vectors(frame.loc[frame["op"] == "upsert", INDEX_SPACE], collection)
+        store = _patiently(connect, address)
         refused = _upsert(store, collection, frame[frame["op"] == "upsert"])
         deletes = frame[frame["op"] == "delete"]
         if len(deletes):
             _patiently(store.delete, collection.name, deletes[INDEX_KEY].tolist())
         yield _summary(frame, refused)
+
+
+def check_vectors(spaces: "pd.Series[str]", collection: Collection) -> None:
+    """Refuses vectors of another embedding space than the collection's.
+
+    Raises:
+        MixedSpacesError: The message says what brings both together again.
+    """
+    foreign = spaces[spaces != collection.space]
+    if len(foreign):
+        raise MixedSpacesError(
+            f"gold_chunks has vectors of {foreign.iloc[0]}, the collection {collection.name} holds vectors of "
+            f"{collection.space}; the sync stops. `lakerag run` brings gold to the embedder of the index, "
+            "`lakerag rebuild` the index to another one.",
+            expected=collection.space,
+            found=foreign.iloc[0],
+        )
 
 
 def _upsert(store: VectorStore, collection: Collection, frame: pd.DataFrame) -> dict[str, str]:
@@ -142,12 +171,12 @@ def _summary(frame: pd.DataFrame, refused: dict[str, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["op", "rows", "first_version", "last_version", "chunk_id", "reason"])
 
 
-def _patiently(write: Callable[..., int], *args: Any) -> None:
-    """Writes, again after growing random pauses where the store does not answer."""
+def _patiently(ask: Callable[..., T], *args: Any) -> T:
+    """Asks the store, again after growing random pauses where it does not answer."""
     attempts = Retrying(
         retry=retry_if_exception_type(TransientError),
         stop=stop_after_attempt(_ATTEMPTS),
         wait=wait_random_exponential(multiplier=0.2, max=_LONGEST_PAUSE_S),
         reraise=True,
     )
-    attempts(write, *args)
+    return attempts(ask, *args)

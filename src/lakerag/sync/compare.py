@@ -10,7 +10,8 @@ from pyspark.sql import functions as F
 
 from lakerag.stores import Collection, StoreAddress, connect
 from lakerag.stores.rows import refusals
-from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR
+from lakerag.sync.feed import translated
+from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_SPACE, INDEX_VECTOR
 
 DIFFERENCES = ("missing", "stale", "orphaned")
 MAX_EXAMPLES = 20
@@ -76,12 +77,13 @@ def differences(gold: DataFrame, *, version: int, address: StoreAddress, collect
         .when((F.col("least") != F.col("fingerprint")) | (F.col("most") != F.col("fingerprint")), "stale")
     )
     differing = wanted.join(found, INDEX_KEY, "full_outer").withColumn("kind", kind).where(F.col("kind").isNotNull())
-    rows = gold.select(*(F.col(field.column).alias(field.name) for field in INDEX_FIELDS), INDEX_VECTOR)
+    rows = gold.select(*(F.col(held.column).alias(held.name) for held in INDEX_FIELDS), INDEX_VECTOR, INDEX_SPACE)
     whole = differing.join(rows, [INDEX_KEY, "fingerprint"], "left").dropDuplicates([INDEX_KEY])
     # A null among them would turn a whole column of numbers into floats in pandas.
     filled = {field.name: F.coalesce(field.name, F.lit(0)) for field in INDEX_FIELDS if field.kind == "int"}
     return whole.withColumns({**filled, "doc_id": F.coalesce("doc_id", "held_doc")}).select(
         *_NAMES,
+        INDEX_SPACE,
         F.when(F.col("kind") == "orphaned", "delete").otherwise("upsert").alias("op"),
         F.lit(version).cast("bigint").alias("first_version"),
         F.lit(version).cast("bigint").alias("last_version"),
@@ -101,11 +103,12 @@ def tally(differing: DataFrame, dimension: int) -> dict[str, Kind]:
     """
     kinds = {kind: Kind() for kind in ("missing", "stale", "orphaned", "refused")}
     counted = differing.mapInPandas(partial(_tally, dimension=dimension), "kind STRING, chunk_id STRING, rows BIGINT")
-    for row in counted.toLocalIterator():
-        kind = kinds[row["kind"]]
-        kind.rows += row["rows"]
-        if row["chunk_id"] is not None and len(kind.examples) < MAX_EXAMPLES:
-            kind.examples.append(row["chunk_id"])
+    with translated():
+        for row in counted.toLocalIterator():
+            kind = kinds[row["kind"]]
+            kind.rows += row["rows"]
+            if row["chunk_id"] is not None and len(kind.examples) < MAX_EXAMPLES:
+                kind.examples.append(row["chunk_id"])
     return kinds
 
 

@@ -1,8 +1,13 @@
 """Gold's change feed as a stream, and what it says when changes that were not read are no longer there."""
 
+import json
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 
-from pyspark.sql import DataFrame
+from pyspark.errors import PySparkException
+from pyspark.sql import DataFrame, SparkSession
 
 from lakerag import errors
 from lakerag.catalog import Catalog
@@ -28,6 +33,19 @@ _LOST = (
 )
 """Delta's and Spark's error conditions that mean: the feed cannot be read on from the last position."""
 
+
+@dataclass(frozen=True, slots=True)
+class BatchEnd:
+    """Where a micro-batch ends."""
+
+    version: int
+    """Of gold."""
+    inside: bool
+    """Whether other files of that version are left for the next batch."""
+    snapshot: bool
+    """Whether it is the snapshot that a stream begins with."""
+
+
 _LENIENT = "spark.sql.files.ignoreMissingFiles"
 
 
@@ -47,6 +65,28 @@ def open_feed(catalog: Catalog, *, max_files: int, first_version: int | None) ->
     if first_version is not None:
         reader = reader.option("startingVersion", first_version)
     return reader.option("maxFilesPerTrigger", max_files).table(catalog.ref(GOLD_CHUNKS))
+
+
+def batch_end(spark: SparkSession, checkpoint: str, batch_id: int) -> BatchEnd:
+    """Returns where a batch of a stream ends, which its checkpoint says before the batch runs.
+
+    Delta notes the version and the place of the last file in it; no file's place (a negative
+    one) means that the versions before are complete (delta-io/delta, DeltaSourceOffset).
+    """
+    lines = spark.read.text(f"{checkpoint}/offsets/{batch_id}").toLocalIterator()
+    [offset] = [json.loads(line["value"]) for line in lines if "reservoirVersion" in line["value"]]
+    return BatchEnd(offset["reservoirVersion"], offset["index"] >= 0, offset["isStartingVersion"])
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Turns a failed job's exception into what it means to lakerag."""
+    try:
+        yield
+    except PySparkException as error:
+        if (meant := failure(str(error))) is None:
+            raise
+        raise meant from error
 
 
 def failure(message: str) -> LakeragError | None:

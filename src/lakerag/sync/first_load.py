@@ -13,7 +13,9 @@ from lakerag import config
 from lakerag.errors import ConfigError
 from lakerag.stores import Collection, VectorStore
 from lakerag.stores.rows import encode, refusals
-from lakerag.tables import INDEX_FIELDS, INDEX_VECTOR
+from lakerag.sync.apply import check_vectors
+from lakerag.sync.feed import translated
+from lakerag.tables import INDEX_FIELDS, INDEX_SPACE, INDEX_VECTOR
 
 FILE_ROWS = 250_000
 """Of one Parquet file: half a gigabyte of vectors of 384 numbers. Milvus takes files up to 16 GB."""
@@ -55,8 +57,11 @@ def load(store: VectorStore, gold: DataFrame, collection: Collection, settings: 
     """
     folder = f"{settings.import_path}/{collection.name}"
     fields = [F.col(held.column).alias(held.name) for held in INDEX_FIELDS]
-    rows = gold.select(*fields, INDEX_VECTOR).mapInPandas(partial(_encoded, dimension=collection.dimension), _SCHEMA)
-    rows.write.mode("overwrite").option("maxRecordsPerFile", FILE_ROWS).parquet(folder)
+    rows = gold.select(*fields, INDEX_VECTOR, INDEX_SPACE).mapInPandas(
+        partial(_encoded, collection=collection), _SCHEMA
+    )
+    with translated():
+        rows.write.mode("overwrite").option("maxRecordsPerFile", FILE_ROWS).parquet(folder)
     written = gold.sparkSession.read.parquet(folder).inputFiles()
     prefix = f"{settings.import_prefix or settings.import_path}/{collection.name}"
     store.drop(collection.name)
@@ -65,10 +70,11 @@ def load(store: VectorStore, gold: DataFrame, collection: Collection, settings: 
     return store.import_files(collection.name, files, settings.import_timeout_s)
 
 
-def _encoded(frames: Iterator[pd.DataFrame], dimension: int) -> Iterator[pd.DataFrame]:
+def _encoded(frames: Iterator[pd.DataFrame], collection: Collection) -> Iterator[pd.DataFrame]:
     for frame in frames:
-        rows: list[dict[str, Any]] = frame.to_dict("records")  # type: ignore[assignment]
-        refused = refusals(rows, dimension)
+        check_vectors(frame[INDEX_SPACE], collection)
+        rows: list[dict[str, Any]] = frame[_NAMES].to_dict("records")  # type: ignore[assignment]
+        refused = refusals(rows, collection.dimension)
         held = [encode(row) for place, row in enumerate(rows) if place not in refused]
         texts = [{**row, "metadata": json.dumps(row["metadata"], ensure_ascii=False)} for row in held]
         yield pd.DataFrame(texts, columns=_NAMES)

@@ -26,10 +26,14 @@ class Position:
     """Last version of gold whose changes are in it."""
     kind: str
     """Of the step that brought it there."""
+    note: str | None
+    """Of that step."""
     healed_by: str | None
     """The run that last compared it with a snapshot; its checkpoint begins after that."""
     healed_at: int | None
     """Version of that snapshot."""
+    overlapped: bool
+    """Whether two processes may have written to it at once since then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ class Step:
     collection: Collection
     table_id: str
     kind: str
-    """`stream`, `pass` (versions without rows for the index) or `heal`."""
+    """One of the kinds of `ops_sync`."""
     batch_id: int = NO_BATCH
     stream: str | None = None
     """Names the stream whose batch it is: it is recorded once, however often it runs."""
@@ -50,11 +54,14 @@ class Step:
 
 def position(catalog: Catalog, collection: str) -> Position | None:
     """Returns where the collection stands; none before anything was written to it."""
-    heal = F.col("kind") == "heal"
+    heal, overlap = F.col("kind") == "heal", F.col("kind") == "overlap"
     steps = catalog.read(OPS_SYNC).where(F.col("collection") == collection)
+    order = F.when(overlap, None).otherwise(F.struct("applied_at", "to_version"))
+    healed, overlapped = F.when(heal, F.col("applied_at")), F.when(overlap, F.col("applied_at"))
     last = steps.agg(
-        F.max_by(F.struct("table_id", "to_version", "kind"), F.struct("applied_at", "to_version")).alias("last"),
-        F.max_by(F.struct("run_id", "to_version"), F.when(heal, F.col("applied_at"))).alias("heal"),
+        F.max_by(F.struct("table_id", "to_version", "kind", "note"), order).alias("last"),
+        F.max_by(F.struct("run_id", "to_version"), healed).alias("heal"),
+        F.coalesce(F.max(overlapped) > F.max(healed), F.max(overlapped).isNotNull()).alias("overlapped"),
     ).first()
     if last is None or last["last"] is None:
         return None
@@ -62,8 +69,10 @@ def position(catalog: Catalog, collection: str) -> Position | None:
         table_id=last["last"]["table_id"],
         version=last["last"]["to_version"],
         kind=last["last"]["kind"] or "stream",
+        note=last["last"]["note"],
         healed_by=last["heal"] and last["heal"]["run_id"],
         healed_at=last["heal"] and last["heal"]["to_version"],
+        overlapped=last["overlapped"],
     )
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import Row
 from pyspark.sql import functions as F
 
 from lakerag.catalog import Catalog, literal
-from lakerag.errors import TransientError
+from lakerag.errors import LeaseLostError, TransientError
 from lakerag.tables import OPS_LEASES
 
 _CONFLICT = "DELTA_CONCURRENT"
@@ -28,7 +28,8 @@ class Lease:
     """The right to write to what an alias serves, for `seconds`, renewed by a thread as long as it is held.
 
     A holder that dies without a word is followed by another when its time is over, or at
-    once where it ran on this machine and its process is gone.
+    once where it ran on this machine and its process is gone. Clocks need not agree: a lease
+    counts as over only when it is not renewed while another process waits for it.
 
     Args:
         catalog: Where `ops_leases` stands.
@@ -66,7 +67,7 @@ class Lease:
         found = None
         for _ in range(_ATTEMPTS):
             found = self._row()
-            if found is not None and not _is_free(found):
+            if found is not None and not self._is_free(found):
                 break
             started = time.monotonic()
             if self._swap(found):
@@ -76,7 +77,7 @@ class Lease:
 
     def release(self) -> None:
         """Gives the lease back, if it still is this holder's."""
-        self._update("holder = ''", self._mine())
+        self._change("holder = ''")
 
     def check(self) -> None:
         """Refuses to go on when the lease has become another's.
@@ -84,10 +85,10 @@ class Lease:
         One that is overdue, on a busy machine, but that nobody took is simply renewed.
 
         Raises:
-            TransientError: It could not be renewed in time.
+            LeaseLostError: It could not be renewed in time.
         """
         if self._is_overdue() and not self._renew():
-            raise TransientError(
+            raise LeaseLostError(
                 f"The lease on {self.name!r} could not be renewed within {self.seconds:.0f} s, and another "
                 "process took it. This one stops; the next run goes on from where it stands.",
                 name=self.name,
@@ -95,15 +96,25 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._stop.wait(self.seconds / 3):
-            if not self._renew() and self._is_overdue():
+            try:
+                renewed = self._renew()
+            except (PySparkException, Py4JJavaError):  # the table could not be reached: the next turn tries again
+                continue
+            if not renewed and self._is_overdue():
                 return  # `check` says so to the holder
 
     def _renew(self) -> bool:
         """Makes the lease last longer; says whether it still is this holder's."""
+        started = time.monotonic()
+        if self._change(f"expires_at = {_from_now(self.seconds)}"):
+            self._renewed = started
+            return True
+        return False
+
+    def _change(self, what: str) -> bool:
+        """Writes to the row; says whether it still is this holder's."""
         for _ in range(_ATTEMPTS):
-            started = time.monotonic()
-            if self._update(f"expires_at = {_from_now(self.seconds)}", self._mine()):
-                self._renewed = started
+            if self._update(what, self._mine()):
                 return True
             # Not written: lost, or another commit was faster, which may be this holder's own from its other thread.
             found = self._row()
@@ -113,6 +124,16 @@ class Lease:
 
     def _is_overdue(self) -> bool:
         return time.monotonic() - self._renewed > self.seconds
+
+    def _is_free(self, row: Row) -> bool:
+        """Says whether a lease can be taken over: given back, its process here is gone, or over."""
+        if row["holder"] == "" or _is_dead(row["machine"], row["process"]):
+            return True
+        if row["expires_us"] > time.time() * 1e6:
+            return False
+        # By this machine's clock it is over; a holder that lives renews it within a third of its time.
+        time.sleep(self.seconds / 2)
+        return self._row() == row
 
     def _row(self) -> Row | None:
         rows = self.catalog.read(OPS_LEASES).where(F.col("name") == self.name)
@@ -137,7 +158,7 @@ class Lease:
         )
 
     def _mine(self) -> str:
-        return f"holder = {literal(self.holder)}"
+        return f"holder = {literal(self.holder)} AND process = {os.getpid()} AND machine = {literal(_machine())}"
 
     def _update(self, change: str, where: str) -> bool:
         row = f"name = {literal(self.name)} AND {where}"
@@ -162,12 +183,6 @@ class Lease:
             "to a collection: this one leaves; wait for the other, or stop it.",
             name=self.name,
         )
-
-
-def _is_free(row: Row) -> bool:
-    """Says whether a lease can be taken over: given back, over, or its process here is gone."""
-    over = row["expires_us"] < time.time() * 1e6
-    return row["holder"] == "" or over or _is_dead(row["machine"], row["process"])
 
 
 def _is_dead(machine: str, process: int) -> bool:

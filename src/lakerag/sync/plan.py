@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_VECTOR
+from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_SPACE, INDEX_VECTOR
 
 
 def net_changes(changes: DataFrame) -> DataFrame:
@@ -19,8 +19,8 @@ def net_changes(changes: DataFrame) -> DataFrame:
         changes: Rows of `gold_chunks` with `_change_type` and `_commit_version`.
 
     Returns:
-        The index fields by their own names, the vector, `op` (upsert, delete or same), and
-        the `first_version` and `last_version` that touched the key; one row a `chunk_id`.
+        The index fields by their own names, the vector and its space, `op` (upsert, delete or
+        same), and the `first_version` and `last_version` that touched the key; one row a `chunk_id`.
     """
     lives = F.col("_change_type").isin("insert", "update_postimage")
     # The fingerprint settles ties between equal keys within a commit, always the same way.
@@ -28,7 +28,7 @@ def net_changes(changes: DataFrame) -> DataFrame:
     fields = [F.col(field.column).alias(field.name) for field in INDEX_FIELDS]
     words = changes.groupBy(F.col(INDEX_KEY).alias("_key")).agg(
         F.min_by(F.struct(lives.alias("lives"), "fingerprint"), order).alias("first"),
-        F.max_by(F.struct(*fields, INDEX_VECTOR, lives.alias("lives")), order).alias("last"),
+        F.max_by(F.struct(*fields, INDEX_VECTOR, INDEX_SPACE, lives.alias("lives")), order).alias("last"),
         F.min("_commit_version").alias("first_version"),
         F.max("_commit_version").alias("last_version"),
     )
@@ -36,8 +36,25 @@ def net_changes(changes: DataFrame) -> DataFrame:
     op = F.when(~F.col("last.lives"), "delete").when(unchanged, "same").otherwise("upsert")
     names = [field.name for field in INDEX_FIELDS]
     return words.select(
-        *(F.col(f"last.{name}").alias(name) for name in [*names, INDEX_VECTOR]),
+        *(F.col(f"last.{name}").alias(name) for name in [*names, INDEX_VECTOR, INDEX_SPACE]),
         op.alias("op"),
         "first_version",
         "last_version",
     )
+
+
+def without_halves(changes: DataFrame, gold: DataFrame, version: int) -> DataFrame:
+    """Leaves keys alone that live on in a version whose deletes and inserts do not stand in one batch.
+
+    A commit of whole files (overwrite, restore) is spread over batches, and the delete of a
+    key that it keeps may come before its insert or after it. The version itself has the last word.
+
+    Args:
+        changes: From `net_changes`.
+        gold: Rows of `gold_chunks` at that version.
+        version: Shared by several batches.
+    """
+    living = gold.select(INDEX_KEY, F.lit(True).alias("lives")).distinct()
+    half = (F.col("op") == "delete") & (F.col("last_version") == version) & F.col("lives")
+    joined = changes.join(living, INDEX_KEY, "left")
+    return joined.withColumn("op", F.when(half, "same").otherwise(F.col("op"))).select(*changes.columns)

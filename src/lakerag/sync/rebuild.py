@@ -2,15 +2,16 @@
 
 from pyspark.sql import DataFrame
 
+from lakerag.catalog import Catalog
 from lakerag.errors import CollectionMissingError, SchemaError
 from lakerag.stores import Collection, VectorStore, connect
 from lakerag.stores.generations import former, made_for
-from lakerag.sync.apply import Applied, write_changes
+from lakerag.sync.apply import NOTHING, Applied, write_changes
 from lakerag.sync.compare import DIFFERENCES, differences, tally
-from lakerag.sync.journal import position
+from lakerag.sync.journal import Step, position, record
 from lakerag.sync.stream import Sync
 from lakerag.sync.target import create_next
-from lakerag.tables import GOLD_STAGED
+from lakerag.tables import GOLD_CHUNKS, GOLD_STAGED
 
 
 def successor(sync: Sync) -> Collection:
@@ -22,18 +23,20 @@ def successor(sync: Sync) -> Collection:
     store = connect(sync.address)
     serving = store.resolve(sync.place.alias)
     for made in made_for(store, sync.place.alias):
-        if made.space == sync.space.name and made != serving and position(sync.catalog, made.name) is None:
-            return made
+        if made.space == sync.space.name and made != serving:
+            stands = position(sync.catalog, made.name)
+            if stands is None or stands.kind == "switch":
+                return made
     return create_next(sync.catalog, store, sync.new_collection, sync.place, sync.settings)
 
 
-def predecessor(store: VectorStore, alias: str) -> Collection:
+def predecessor(catalog: Catalog, store: VectorStore, alias: str) -> Collection:
     """Returns the collection that served before the last switch.
 
     Raises:
         CollectionMissingError: There was no switch, or that collection is gone.
     """
-    kept = former(store, alias)
+    kept = former(store, alias) or _announced(catalog, store, alias)
     if kept is None:
         raise CollectionMissingError(
             f"There is nothing to go back to: expected a collection that {alias!r} pointed at before, found none. "
@@ -69,6 +72,18 @@ def check_filled(sync: Sync, collection: Collection) -> None:
         )
 
 
+def announce(sync: Sync, collection: Collection, command: str) -> None:
+    """Writes down that the alias is about to move, so that what follows is gone on with after a crash."""
+    table_id = sync.catalog.table_id(GOLD_CHUNKS)
+    record(sync.catalog, Step(sync.run_id, collection, table_id, "switch", note=command), NOTHING)
+
+
+def is_announced(catalog: Catalog, collection: Collection, command: str) -> bool:
+    """Says whether a command was about to move the alias to the collection, or did, and ended before gold followed."""
+    stands = position(catalog, collection.name)
+    return stands is not None and stands.kind == "switch" and stands.note == command
+
+
 def forget(sync: Sync, kept: tuple[Collection, ...]) -> list[Collection]:
     """Drops the alias' other collections and empties the staged chunks; returns what is gone."""
     store = connect(sync.address)
@@ -77,6 +92,14 @@ def forget(sync: Sync, kept: tuple[Collection, ...]) -> list[Collection]:
         store.drop(made.name)
     sync.catalog.spark.sql(f"DELETE FROM {sync.catalog.ref(GOLD_STAGED)}")  # noqa: S608 (a quoted name)
     return gone
+
+
+def _announced(catalog: Catalog, store: VectorStore, alias: str) -> Collection | None:
+    """Returns where a rollback was going that ended between the moves of its two aliases."""
+    for made in made_for(store, alias):
+        if is_announced(catalog, made, "rollback"):
+            return made
+    return None
 
 
 def _differing(sync: Sync, collection: Collection) -> DataFrame:

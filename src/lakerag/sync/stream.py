@@ -1,24 +1,25 @@
 """Gold's change feed into the vector store, micro-batch by micro-batch."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
-from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame
 from pyspark.sql.streaming.query import StreamingQuery
 
 from lakerag import config
 from lakerag.catalog import Catalog
-from lakerag.errors import PositionLostError
+from lakerag.errors import LeaseLostError, PositionLostError
 from lakerag.models.base import EmbeddingSpace
 from lakerag.stores import Collection, StoreAddress, connect
-from lakerag.sync.apply import Applied, write_changes
+from lakerag.stores.generations import made_for, serving
+from lakerag.sync.apply import NOTHING, Applied, write_changes
 from lakerag.sync.compare import DIFFERENCES, Reconciled, differences, reconciled, tally
-from lakerag.sync.feed import failure, open_feed
+from lakerag.sync.feed import batch_end, open_feed, translated
 from lakerag.sync.first_load import is_worth_it, load
 from lakerag.sync.journal import Step, position, record, totals
 from lakerag.sync.lease import Lease
-from lakerag.sync.plan import net_changes
+from lakerag.sync.plan import net_changes, without_halves
 from lakerag.sync.target import Target, check_space, find_target
 from lakerag.tables import GOLD_CHUNKS
 
@@ -80,9 +81,9 @@ class Sync:
         target = self._target()
         if self._in_step(target):
             return self._report(target)
-        with self.lease() as lease:
-            if position(self.catalog, target.collection.name) != target.stands:
-                target = self._target()  # another process was at work until now
+        with self.writing() as lease:
+            if self._is_outdated(target):
+                target = self._target()
             if self._imported(target, lease):
                 target = self._target()
             healed = target.lost
@@ -114,7 +115,7 @@ class Sync:
         kinds = tally(self._differences(target, version), target.collection.dimension)
         repaired = 0
         if repair and any(kinds[kind].rows for kind in DIFFERENCES):
-            with self.lease() as lease:
+            with self.writing() as lease:
                 applied = self.settle("reconcile --repair", lease)
             repaired = applied.upserted + applied.deleted
         return reconciled(target.collection.name, version, kinds, repaired)
@@ -133,9 +134,27 @@ class Sync:
         """
         return self._heal(self._target(), reason, lease)
 
-    def lease(self) -> Lease:
-        """Returns the lease of the alias, not taken yet."""
-        return Lease(self.catalog, self.place.alias, self.run_id, self.settings.lease_s)
+    @contextmanager
+    def writing(self) -> Iterator[Lease]:
+        """Holds the lease of the alias.
+
+        Where it was lost on the way, two processes may have written at once, the older rows
+        last: that is written down, and the next sync compares.
+        """
+        with Lease(self.catalog, self.place.alias, self.run_id, self.settings.lease_s) as lease:
+            try:
+                yield lease
+            except LeaseLostError as error:
+                table_id = self.catalog.table_id(GOLD_CHUNKS)
+                for made in made_for(connect(self.address), self.place.alias):
+                    record(self.catalog, Step(self.run_id, made, table_id, "overlap", note=str(error)), NOTHING)
+                raise
+
+    def _is_outdated(self, target: Target) -> bool:
+        """Says whether another process moved the alias or the collection's position since the target was looked for."""
+        behind = serving(connect(self.address), self.place.alias)
+        moved = behind != (target.collection if target.serving else None)
+        return moved or position(self.catalog, target.collection.name) != target.stands
 
     def _target(self) -> Target:
         store = connect(self.address)
@@ -152,17 +171,13 @@ class Sync:
         latest = self.catalog.version(GOLD_CHUNKS)
         if target.synced_version is not None and target.synced_version >= latest:
             return
-        try:
+        with translated():
             query = self._start(target)
             try:
                 while not query.awaitTermination(_LOOK_S):
                     lease.check()
             finally:
                 query.stop()
-        except PySparkException as error:
-            if (meant := failure(str(error))) is None:
-                raise
-            raise meant from error
         stands = position(self.catalog, target.collection.name)
         if stands is None or stands.version < latest:
             # The last versions had no rows for the index (an optimisation): they need not be looked at again.
@@ -226,10 +241,23 @@ def batch_writer(
 
     def apply(batch: DataFrame, batch_id: int) -> None:
         step = Step(run_id, target.collection, target.table_id, "stream", batch_id=batch_id, stream=target.checkpoint)
-        applied = write_changes(
-            net_changes(batch), address=address, collection=target.collection, partitions=partitions
-        )
+        catalog = Catalog(batch.sparkSession, place)
+        changes, complete = batch_changes(catalog, batch, batch_id, target.checkpoint)
+        applied = write_changes(changes, address=address, collection=target.collection, partitions=partitions)
         if applied.last_version is not None:
-            record(Catalog(batch.sparkSession, place), step, applied)
+            record(catalog, step, replace(applied, last_version=min(applied.last_version, complete)))
 
     return apply
+
+
+def batch_changes(catalog: Catalog, batch: DataFrame, batch_id: int, checkpoint: str) -> tuple[DataFrame, int]:
+    """Returns what a micro-batch did to every key, and the last version of which nothing is left for the next one.
+
+    Delta spreads commits of many whole files over batches.
+    """
+    end = batch_end(catalog.spark, checkpoint, batch_id)
+    begin = batch_end(catalog.spark, checkpoint, batch_id - 1) if batch_id else None
+    changes = net_changes(batch)
+    for version in {half.version for half in (begin, end) if half and half.inside and not half.snapshot}:
+        changes = without_halves(changes, catalog.read(GOLD_CHUNKS, version), version)
+    return changes, end.version - 1

@@ -95,6 +95,10 @@ def _lost(catalog: Catalog, stands: Position, table_id: str, *, begun: bool) -> 
     """Returns why a stream cannot go on from a position, as far as that can be told beforehand."""
     if stands.table_id != table_id:
         return "gold_chunks was created anew"
+    if stands.overlapped:
+        return "another process took over while one was still writing"
+    if stands.kind == "switch":
+        return "the switch to it was interrupted"
     latest = catalog.version(GOLD_CHUNKS)
     if stands.version > latest:
         return f"gold_chunks went back to version {latest}, the collection holds version {stands.version}"

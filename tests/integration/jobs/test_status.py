@@ -1,6 +1,7 @@
 """How far the index is behind gold."""
 
 import time
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -47,3 +48,23 @@ def test_lag_is_told_in_versions_rows_and_seconds_whatever_the_time_zone(catalog
     found = behind("docs")
     assert (found["versions"], found["rows"]) == (3, 2)
     assert 3500 < found["seconds"] <= 3600
+
+
+def test_a_lost_position_counts_as_all_of_gold_since_a_time_unknown(catalog, tmp_path):
+    job = Job(config.load("local", tmp_path, environ={}), Console(quiet=True))
+    job.__dict__["catalog"] = catalog
+    everything = {"rows": 2, "seconds": None}
+
+    def behind():
+        return lag(job, "docs", {"rows": 2, **catalog.last_change(GOLD_CHUNKS)})
+
+    append(catalog, chunk("a", "one"), chunk("b", "two"))
+    step = Step("run", Collection("docs", "words", 4), catalog.table_id(GOLD_CHUNKS), "stream")
+    record(catalog, step, Applied(3, 0, 0, [], 1, 1))
+    for on in ("false", "true"):
+        catalog.spark.sql(
+            f"ALTER TABLE {catalog.ref(GOLD_CHUNKS)} SET TBLPROPERTIES ('delta.enableChangeDataFeed' = '{on}')"
+        )
+    assert behind() == {"versions": 2, **everything}
+    record(catalog, replace(step, table_id="of a table that was recreated"), Applied(3, 0, 0, [], 9, 9))
+    assert behind() == {"versions": 3, **everything}

@@ -62,6 +62,7 @@ def test_fact_12_deleted_rows_are_gone_at_once_the_count_is_exact_and_absent_ids
     store.upsert(name, [row("a"), row("b"), row("c")])
     assert store.delete(name, ["a", "c", "never-there"]) == 3
     assert store.delete(name, []) == 0
+    assert store.delete(name, ["k" * 70_000, 'ä\x00"']) == 2
     assert (store.count(name), keys(store, name)) == (1, ["b"])
 
 
@@ -84,6 +85,13 @@ def test_facts_13_and_14_one_bad_row_refuses_the_whole_batch(store, bad, error):
     with pytest.raises(error):
         store.upsert(name, [row("first"), {**row("bad"), **bad}])
     assert store.count(name) == 0
+
+
+def test_fact_13_a_text_of_exactly_as_many_bytes_as_fit_comes_back(store):
+    name, text = emptied(store), "ü" * 32_767 + "x"
+    store.upsert(name, [row("a", text=text)])
+    assert len(text.encode()) == 65_535
+    assert held(store, name, "text")["a"]["text"] == text
 
 
 def test_over_long_titles_are_shortened_for_display(store):
@@ -312,13 +320,35 @@ def test_fact_15_an_alias_moves_at_once_and_leaves_with_its_collection(store):
     store.drop(blue.name)
 
 
-def test_requests_are_split_by_bytes(lite_address, milvus_address):
+def test_rows_of_1_and_of_60_kilobytes_come_in_requests_of_the_same_size(lite_address, milvus_address, monkeypatch):
     for address in (lite_address, milvus_address):
         store = MilvusStore(StoreAddress(address.uri, consistency="Strong", batch_bytes=2**18))
+        name, sizes, upsert = emptied(store), [], store._client.upsert
+
+        def counted(name, rows, upsert=upsert, sizes=sizes, **options):
+            sizes.append((len(rows), sum(len(row["text"]) for row in rows)))
+            return upsert(name, rows, **options)
+
+        monkeypatch.setattr(store._client, "upsert", counted)
+        small = [row(f"s{n}", text="x" * 1000) for n in range(1000)]
+        large = [row(f"l{n}", text="x" * 60_000) for n in range(20)]
+        assert store.upsert(name, [*small, *large]) == 1020
+        assert store.count(name) == 1020
+        assert max(size for _, size in sizes) <= 2**18
+        assert len(sizes) < 12
+        assert {rows > 100 for rows, _ in sizes} == {True, False}
+        store.close()
+
+
+def test_fact_12_a_scan_sees_what_was_just_written_whatever_searches_may_miss(lite_address, milvus_address):
+    for address in (lite_address, milvus_address):
+        store = MilvusStore(StoreAddress(address.uri, consistency="Eventually"))
         name = emptied(store)
-        rows = [row(f"k{n}", text="x" * 60_000) for n in range(20)]
-        assert store.upsert(name, rows) == 20
-        assert store.count(name) == 20
+        for n in range(5):
+            store.upsert(name, [row(f"k{n}")])
+            assert len(held(store, name)) == n + 1
+        store.delete(name, ["k0", "k1"])
+        assert sorted(held(store, name)) == ["k2", "k3", "k4"]
         store.close()
 
 

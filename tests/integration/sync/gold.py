@@ -12,8 +12,7 @@ from lakerag.catalog import Catalog
 from lakerag.models.base import EmbeddingSpace
 from lakerag.stores import StoreAddress, connect
 from lakerag.sync.feed import open_feed
-from lakerag.sync.plan import net_changes
-from lakerag.sync.stream import Sync
+from lakerag.sync.stream import Sync, batch_changes
 from lakerag.tables import GOLD_CHUNKS
 
 SPACE = EmbeddingSpace("toy", "000000000000", "mean", True, 4)
@@ -72,8 +71,8 @@ class Reader:
     ops: list[tuple[str, str]] = field(default_factory=list)
     """(op, key) of every plan."""
     before_apply: Callable[[DataFrame, int], None] = lambda batch, batch_id: None
-    apply: Callable[[DataFrame], None] = lambda batch: None
-    """Called with every batch after its plan was kept in `held`."""
+    apply: Callable[[DataFrame], None] = lambda changes: None
+    """Called with every batch's plan after it was kept in `held`."""
 
     def read(self) -> "Reader":
         """Reads on until nothing is new."""
@@ -98,19 +97,27 @@ class Reader:
         columns = ["chunk_id", "text", "_change_type", "_commit_version"]
         self.batches.append((batch_id, [tuple(row) for row in batch.select(columns).collect()]))
         self.before_apply(batch, batch_id)
-        for row in net_changes(batch).select("op", "chunk_id", "text").collect():
+        changes, _ = batch_changes(self.catalog, batch, batch_id, self.checkpoint)
+        for row in changes.select("op", "chunk_id", "text").collect():
             self.ops.append((row["op"], row["chunk_id"]))
             if row["op"] == "upsert":
                 self.held[row["chunk_id"]] = row["text"]
             if row["op"] == "delete":
                 self.held.pop(row["chunk_id"], None)
-        self.apply(batch)
+        self.apply(changes)
 
 
 def syncing(
-    catalog: Catalog, address: StoreAddress, folder: Path, *, alias: str, run_id: str = "run", space: Any = SPACE
+    catalog: Catalog,
+    address: StoreAddress,
+    folder: Path,
+    *,
+    alias: str,
+    run_id: str = "run",
+    space: Any = SPACE,
+    max_files: int = 64,
 ) -> Sync:
-    settings = config.Sync(checkpoint=str(folder / "checkpoints"))
+    settings = config.Sync(checkpoint=str(folder / "checkpoints"), max_files_per_trigger=max_files)
     return Sync(catalog, address, space, config.Store(alias=alias), settings, run_id)
 
 

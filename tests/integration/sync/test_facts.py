@@ -129,6 +129,27 @@ def test_fact_6_a_commit_of_updates_arrives_whole_whatever_the_file_limit(gold, 
     assert reader.held == {"a": "new", "b": "new", "c": "new"}
 
 
+def test_facts_4_and_6_an_overwrite_comes_in_several_batches_and_deletes_nothing_that_lives_on(gold, reader):
+    reader.max_files = 1
+    append(gold, chunk("a", "one"), chunk("b", "two"), chunk("c", "three"))
+    reader.read()
+    seen = []
+    reader.apply = lambda changes: seen.append(set(reader.held))
+    new = rows(gold, chunk("a", "one"), chunk("b", "zwei"), chunk("d", "four")).repartition(3)
+    new.write.format("delta").mode("overwrite").saveAsTable(gold.ref(GOLD_CHUNKS))
+    reader.read()
+    assert len(reader.batches) > 1
+    assert {change[3] for change in reader.changes} == {2}
+    assert all(keys >= {"a", "b"} for keys in seen)
+    assert reader.held == {"a": "one", "b": "zwei", "d": "four"} == live(gold)
+
+    gold.spark.sql(f"RESTORE TABLE {gold.ref(GOLD_CHUNKS)} TO VERSION AS OF 1")
+    reader.read()
+    assert len(reader.batches) > 1
+    assert all(keys >= {"a", "b"} for keys in seen)
+    assert reader.held == {"a": "one", "b": "two", "c": "three"} == live(gold)
+
+
 def test_fact_7_a_failed_batch_runs_again_with_the_same_id_and_rows_and_is_recorded_once(gold, reader):
     append(gold, chunk("a", "one"), chunk("b", "two"))
     log = f"{gold.place.root}/log"
@@ -180,6 +201,14 @@ def test_fact_9_a_feed_that_was_off_meanwhile_is_told(gold, reader):
     alter(gold, "SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'false')")
     edit(gold, "a", "unseen")
     alter(gold, "SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true')")
+    assert lost(reader) == "DELTA_MISSING_CHANGE_DATA"
+
+
+def test_fact_9_a_feed_that_is_off_is_told(gold, reader):
+    append(gold, chunk("a", "one"))
+    reader.read()
+    alter(gold, "SET TBLPROPERTIES ('delta.enableChangeDataFeed' = 'false')")
+    edit(gold, "a", "unseen")
     assert lost(reader) == "DELTA_MISSING_CHANGE_DATA"
 
 

@@ -17,7 +17,6 @@ from lakerag import config
 from lakerag.catalog import Catalog
 from lakerag.stores import Collection, StoreAddress
 from lakerag.sync import apply
-from lakerag.sync.plan import net_changes
 from lakerag.tables import GOLD_CHUNKS
 from tests.fakes.strict_store import StrictStore
 from tests.integration.sync.gold import SPACE, Reader, append, chunk, live
@@ -41,7 +40,7 @@ steps = st.one_of(
 class History:
     """One table, what it has to hold by version, and a strict store that follows it."""
 
-    def __init__(self, spark, empty, folder, monkeypatch):
+    def __init__(self, spark, empty, folder, monkeypatch, max_files):
         shutil.copytree(empty / GOLD_CHUNKS.name, folder / GOLD_CHUNKS.name)
         self.gold = Catalog(spark, config.Lakehouse(root=str(folder)))
         self.name = self.gold.ref(GOLD_CHUNKS)
@@ -52,17 +51,16 @@ class History:
         self.store.create(TARGET)
         self.synced = {}
         self.added = False
-        self.reader = Reader(self.gold, str(folder / "checkpoint"))
+        self.reader = Reader(self.gold, str(folder / "checkpoint"), max_files=max_files)
         self.reader.apply = self.apply
         monkeypatch.setattr(apply, "connect", lambda address: self.store)
 
     def sql(self, statement):
         self.gold.spark.sql(statement)
 
-    def apply(self, batch):
-        """Plans on Spark and writes as a worker does, to a store of this process."""
-        frame = net_changes(batch).toPandas()
-        list(apply._write_frames(iter([frame]), StoreAddress("nowhere"), TARGET))
+    def apply(self, changes):
+        """Writes as a worker does, to a store of this process."""
+        list(apply._write_frames(iter([changes.toPandas()]), StoreAddress("nowhere"), TARGET))
 
     def held(self):
         return {
@@ -145,10 +143,10 @@ def test_after_any_history_the_store_holds_what_gold_holds(spark, empty_warehous
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(steps, min_size=4, max_size=9))
-    def check(history):
+    @given(st.lists(steps, min_size=4, max_size=9), st.sampled_from([1, 64]))
+    def check(history, max_files):
         with tempfile.TemporaryDirectory() as folder:
-            told = History(spark, empty_warehouse, Path(folder), impatient)
+            told = History(spark, empty_warehouse, Path(folder), impatient, max_files)
             try:
                 for step in [("insert", {"a": "one", "b": "two", "c": "three"}), *history, ("sync",)]:
                     told.take(step)

@@ -59,6 +59,17 @@ def test_another_embedding_space_is_refused_before_anything_is_written(catalog, 
     assert indexed(address, "spaces") == [("a", "one", "")]
 
 
+def test_an_empty_gold_is_an_empty_index(catalog, address, tmp_path):
+    def sync():
+        return syncing(catalog, address, tmp_path, alias="empty").catch_up()
+
+    assert (sync().rebuilt, sync().rebuilt) == (True, False)
+    assert indexed(address, "empty") == []
+    merge(catalog, [chunk("a", "one")])
+    assert sync().upserted == 1
+    assert indexed(address, "empty") == [("a", "one", "")]
+
+
 def test_store_that_is_not_there_is_an_error_and_the_next_run_goes_on(catalog, address, tmp_path):
     merge(catalog, [chunk("a", "one")])
     nowhere = StoreAddress("http://127.0.0.1:9", timeout_s=1.0)

@@ -12,6 +12,8 @@ from lakerag.stores.milvus.failures import failure
         (1600, "alias not found", CollectionMissingError),
         (2, "Fail connecting to server on 127.0.0.1:1", StoreUnavailableError),
         (8, "request is rejected by grpc RateLimiter middleware", StoreUnavailableError),
+        (103, "collection not fully loaded", StoreUnavailableError),
+        (503, "channel not available[channel=docs_v0]", StoreUnavailableError),
         (1, "[upsert] Retry timeout: 30s", StoreUnavailableError),
         (grpc.StatusCode.UNAVAILABLE, "Socket closed", StoreUnavailableError),
         (grpc.StatusCode.DEADLINE_EXCEEDED, "", StoreUnavailableError),

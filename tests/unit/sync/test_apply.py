@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from lakerag.errors import RowRefusedError, StoreUnavailableError
+from lakerag.errors import MixedSpacesError, RowRefusedError, SchemaError, StoreUnavailableError
 from lakerag.stores import Collection, StoreAddress
 from lakerag.sync import apply
 from tests.fakes.strict_store import StrictStore
@@ -23,7 +23,8 @@ def store(monkeypatch):
 
 def changes(*rows):
     """Rows of (op, version, row)."""
-    return pd.DataFrame([{**held, "op": op, "first_version": 1, "last_version": n} for op, n, held in rows])
+    told = ({"embedding_space": DOCS.space, **held, "op": op, "last_version": n} for op, n, held in rows)
+    return pd.DataFrame([{**row, "first_version": 1} for row in told])
 
 
 def write(frame):
@@ -68,3 +69,37 @@ def test_a_store_that_times_out_is_asked_again(store):
     store.crash()
     with pytest.raises(StoreUnavailableError):
         write(changes(("upsert", 3, row("c"))))
+
+
+def test_a_store_that_does_not_answer_yet_is_connected_to_again(store, monkeypatch):
+    answers = [StoreUnavailableError("starting"), StoreUnavailableError("starting"), store]
+
+    def connect(address):
+        if isinstance(answers[0], Exception):
+            raise answers.pop(0)
+        return answers[0]
+
+    monkeypatch.setattr(apply, "connect", connect)
+    assert write(changes(("upsert", 2, row("a")))) == [("upsert", 1, 2, None, None)]
+
+
+def test_a_refusal_is_not_asked_again(store, monkeypatch):
+    asked = []
+
+    def refuse(name, rows):
+        asked.append(name)
+        raise SchemaError("no such field")
+
+    monkeypatch.setattr(store, "upsert", refuse)
+    with pytest.raises(SchemaError):
+        write(changes(("upsert", 2, row("a"))))
+    assert asked == ["docs_1"]
+
+
+def test_vectors_of_another_embedding_space_are_refused_before_anything_is_written(store):
+    store.upsert("docs_1", [row("gone")])
+    foreign = {**row("foreign"), "embedding_space": "other"}
+    with pytest.raises(MixedSpacesError, match="has vectors of other, the collection docs_1 holds vectors of words"):
+        write(changes(("upsert", 2, row("own")), ("upsert", 2, foreign), ("delete", 2, row("gone"))))
+    assert keys(store) == ["gone"]
+    assert write(changes(("delete", 2, {**row("gone"), "embedding_space": None}))) == [("delete", 1, 2, None, None)]

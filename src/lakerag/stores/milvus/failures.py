@@ -8,10 +8,20 @@ NOT_FOUND = 100
 NOT_LOADED = 101
 ALIAS_NOT_FOUND = 1600
 
-_TRANSIENT_CODES = {"2", "8", "9", "UNAVAILABLE", "DEADLINE_EXCEEDED", "RESOURCE_EXHAUSTED", "CANCELLED", "ABORTED"}
-"""Of Milvus: connection failed, rate limit, writes denied for now. The names are gRPC's."""
+_TRANSIENT_CODES = {
+    "2",
+    "8",
+    "9",
+    "103",
+    "UNAVAILABLE",
+    "DEADLINE_EXCEEDED",
+    "RESOURCE_EXHAUSTED",
+    "CANCELLED",
+    "ABORTED",
+}
+"""Of Milvus: connection failed, rate limit, writes denied for now, still loading. The names are gRPC's."""
 _TRANSIENT_WORDS = re.compile(
-    r"unavailable|time ?out|timed out|deadline|connecti(on|ng)|rate limit|not ready|closed channel|no available", re.I
+    r"unavailable|time ?out|timed out|deadline|connecti(on|ng)|rate limit|not ready|closed channel|not? available", re.I
 )
 
 

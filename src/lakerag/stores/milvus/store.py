@@ -108,9 +108,9 @@ class MilvusStore:
         return importing.import_files(self._milvus, name, files, timeout_s)
 
     def delete(self, name: str, chunk_ids: Sequence[str]) -> int:
-        for first in range(0, len(chunk_ids), _DELETES):
-            keys = any_key(chunk_ids[first : first + _DELETES])
-            self._milvus.call(self._client.delete, name, filter=keys)
+        held = [key for key in chunk_ids if contract.is_key(key)]
+        for first in range(0, len(held), _DELETES):
+            self._milvus.call(self._client.delete, name, filter=any_key(held[first : first + _DELETES]))
         return len(chunk_ids)
 
     def count(self, name: str) -> int:
@@ -143,7 +143,7 @@ class MilvusStore:
             name,
             batch_size=batch_rows,
             output_fields=list(dict.fromkeys((INDEX_KEY, *fields))),
-            consistency_level=self.address.consistency,
+            consistency_level="Strong",
         )
         try:
             while True:

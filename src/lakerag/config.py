@@ -191,6 +191,8 @@ class Sync(Section):
 
     checkpoint: str
     max_files_per_trigger: int = Field(default=64, gt=0)
+    max_bytes_per_trigger: int = Field(default=128 * 2**20, gt=0)
+    """Of gold's files in one micro-batch; a single commit of updates may be more."""
     partitions: int = Field(default=2, gt=0)
     """Writers to the store at a time."""
     batch_bytes: int = Field(default=16 * 2**20, gt=0)

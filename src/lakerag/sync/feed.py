@@ -11,6 +11,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from lakerag import errors
 from lakerag.catalog import Catalog
+from lakerag.config import Sync
 from lakerag.errors import LakeragError, PositionLostError
 from lakerag.tables import GOLD_CHUNKS
 
@@ -49,12 +50,12 @@ class BatchEnd:
 _LENIENT = "spark.sql.files.ignoreMissingFiles"
 
 
-def open_feed(catalog: Catalog, *, max_files: int, first_version: int | None) -> DataFrame:
+def open_feed(catalog: Catalog, settings: Sync, *, first_version: int | None) -> DataFrame:
     """Returns the stream of gold's changes.
 
     Args:
         catalog: Where gold stands.
-        max_files: Files of one micro-batch; a commit of updates arrives whole all the same.
+        settings: Limits of one micro-batch; a commit of updates arrives whole all the same.
         first_version: Where a stream without a checkpoint begins; none: with the snapshot
             as inserts. A stream with one goes on from there.
     """
@@ -64,7 +65,11 @@ def open_feed(catalog: Catalog, *, max_files: int, first_version: int | None) ->
     reader = catalog.spark.readStream.format("delta").option("readChangeFeed", "true")
     if first_version is not None:
         reader = reader.option("startingVersion", first_version)
-    return reader.option("maxFilesPerTrigger", max_files).table(catalog.ref(GOLD_CHUNKS))
+    limits = {
+        "maxFilesPerTrigger": settings.max_files_per_trigger,
+        "maxBytesPerTrigger": settings.max_bytes_per_trigger,
+    }
+    return reader.options(**limits).table(catalog.ref(GOLD_CHUNKS))
 
 
 def batch_end(spark: SparkSession, checkpoint: str, batch_id: int) -> BatchEnd:

@@ -216,9 +216,7 @@ class Sync:
         return Step(self.run_id, target.collection, target.table_id, kind, note=note)
 
     def _start(self, target: Target) -> StreamingQuery:
-        feed = open_feed(
-            self.catalog, max_files=self.settings.max_files_per_trigger, first_version=target.first_version
-        )
+        feed = open_feed(self.catalog, self.settings, first_version=target.first_version)
         apply = batch_writer(self.catalog.place, target, self.address, self.settings.partitions, self.run_id)
         writer = feed.writeStream.foreachBatch(apply).option("checkpointLocation", target.checkpoint)
         return writer.trigger(availableNow=True).start()

@@ -73,11 +73,11 @@ def find_target(catalog: Catalog, store: VectorStore, new: Collection, place: St
     stands = position(catalog, collection.name)
     checkpoint = f"{sync.checkpoint}/{collection.name}"
     if stands is not None and stands.healed_by is not None:
-        checkpoint = f"{checkpoint}/{stands.healed_by}"
+        checkpoint = f"{checkpoint}/{stands.healed_by}-{stands.healed_at}"
     begun = _exists(catalog, checkpoint)
     table_id = catalog.table_id(GOLD_CHUNKS)
     if stands is None:
-        lost = "" if begun or store.count(collection.name) == 0 else "nothing says where it stands"
+        lost = "" if store.count(collection.name) == 0 else "nothing says where it stands"
     else:
         lost = _lost(catalog, stands, table_id, begun=begun)
     return Target(

@@ -77,7 +77,8 @@ class Reader:
     def read(self) -> "Reader":
         """Reads on until nothing is new."""
         self.batches, self.ops = [], []
-        feed = open_feed(self.catalog, max_files=self.max_files, first_version=self.first_version)
+        settings = config.Sync(checkpoint=self.checkpoint, max_files_per_trigger=self.max_files)
+        feed = open_feed(self.catalog, settings, first_version=self.first_version)
         if self.options:
             reader = self.catalog.spark.readStream.format("delta").options(readChangeFeed="true", **self.options)
             feed = reader.table(self.catalog.ref(GOLD_CHUNKS))

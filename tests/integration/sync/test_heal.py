@@ -74,6 +74,38 @@ def test_lost_positions_are_healed_in_place_by_moving_the_difference_alone(catal
     assert heals[-1]["note"] == "gold_chunks was created anew"
 
 
+def test_a_run_id_that_heals_twice_does_not_go_back_to_its_first_checkpoint(catalog, address, tmp_path):
+    def sync(repair=False):
+        made = syncing(catalog, address, tmp_path, alias="nightly", run_id="nightly")
+        return made.reconcile(repair=True) if repair else made.catch_up()
+
+    append(catalog, chunk("a", "one"), chunk("b", "two"))
+    name, store = sync().collection, connect(address)
+    store.delete(name, ["b"])
+    assert sync(repair=True).repaired == 1
+    append(catalog, chunk("c", "three"))
+    sync()
+    edit(catalog, "a", "uno")
+    store.delete(name, ["b"])
+    assert sync(repair=True).repaired == 2
+    edit(catalog, "a", "one")  # as before the change that the first checkpoint has not seen
+    sync()
+    assert indexed(address, "nightly") == [("a", "one", ""), ("b", "two", ""), ("c", "three", "")]
+
+
+def test_a_lost_record_of_the_position_is_healed(catalog, address, tmp_path):
+    def sync():
+        return syncing(catalog, address, tmp_path, alias="forgotten").catch_up()
+
+    append(catalog, chunk("a", "one"), chunk("b", "two"))
+    sync()
+    catalog.spark.sql(f"DELETE FROM {catalog.ref(OPS_SYNC)}")
+    edit(catalog, "a", "uno")
+    report = sync()
+    assert (report.healed, moved(report)) == ("nothing says where it stands", (1, 0))
+    assert indexed(address, "forgotten") == [("a", "uno", ""), ("b", "two", "")]
+
+
 def test_reconcile_tells_every_difference_and_repairs_it(catalog, address, tmp_path):
     def sync(run_id):
         return syncing(catalog, address, tmp_path, alias="compared", run_id=run_id)

@@ -17,7 +17,7 @@ from lakerag.gold.structure import HEADING, Heading, Structure, structure
 from lakerag.gold.tokens import TokenStarts
 from lakerag.models.base import Tokenizer
 
-VERSION = "chunker-2"
+VERSION = "chunker-3"
 MAX_CHARS = 4_000
 """Characters of a chunk at most, whatever the tokenizer says of them (one unknown word may be endless)."""
 CONTEXT_SHARE = 4

@@ -190,6 +190,6 @@ def _content(settings: Settings, files: Mapping[str, str], code: Mapping[str, st
     values = config.dump(settings)
     behaviour = {name: {key: value for key, value in values[name].items() if key != "cache"} for name in BEHAVIOUR}
     models = {path: digest for path, digest in files.items() if not path.startswith(f"{CACHE}/")}
-    parts = ("errors.py", "config.py", "records.py", "tables.py", "models/", "stores/", "rag/")
+    parts = ("errors.py", "config/", "records.py", "tables.py", "models/", "stores/", "rag/")
     used = {path: digest for path, digest in code.items() if path.startswith(parts)}
     return hashlib.sha256(json.dumps([behaviour, models, used], sort_keys=True).encode()).hexdigest()

@@ -1,0 +1,51 @@
+"""Frozen, typed settings; the only reader of conf/ and of the environment."""
+
+from lakerag.config.loading import ENV_PREFIX, conf_folder, dump, load, restore
+from lakerag.config.secrets import read_secret
+from lakerag.config.sections import (
+    Answers,
+    Chunking,
+    Duplicates,
+    Embedder,
+    Evaluation,
+    Generator,
+    Lakehouse,
+    Registry,
+    Retrieval,
+    SecretReference,
+    Section,
+    Serving,
+    Settings,
+    Source,
+    Spark,
+    Store,
+    Sync,
+    Template,
+)
+
+__all__ = [
+    "ENV_PREFIX",
+    "Answers",
+    "Chunking",
+    "Duplicates",
+    "Embedder",
+    "Evaluation",
+    "Generator",
+    "Lakehouse",
+    "Registry",
+    "Retrieval",
+    "SecretReference",
+    "Section",
+    "Serving",
+    "Settings",
+    "Source",
+    "Spark",
+    "Store",
+    "Sync",
+    "Template",
+    "conf_folder",
+    "dump",
+    "load",
+    "read_secret",
+    "restore",
+]

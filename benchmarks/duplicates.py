@@ -4,8 +4,8 @@
 
 Planted: texts of 60 to 600 words from a skewed vocabulary, each with a copy in which 0 to 30 % of the words are
 changed; a copy is a near-duplicate where the true Jaccard index of its runs of three words
-reaches the threshold. Slope: synthetic signatures (one in 40 has a copy with 5 % of its values changed) in Delta
-tables, compared from scratch, then 10 new ones against all. Prints one JSON line.
+reaches the threshold. Slope: documents with synthetic signatures (one in 40 has a copy with 5 % of its values changed),
+compared and grouped from scratch, then 100 new ones, then nothing new. Prints one JSON line.
 """
 
 import argparse
@@ -14,12 +14,22 @@ import random
 import tempfile
 import time
 from collections import defaultdict
+from datetime import datetime, timezone
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+from pyspark.sql import SparkSession
 
 from lakerag import config
+from lakerag.catalog import Catalog
+from lakerag.session import open_session
+from lakerag.silver.duplicates import deduplicate, recipe_of
 from lakerag.silver.minhash import PERMUTATIONS, buckets, estimate, rows_of_band, shingles, signature
+from lakerag.tables import SILVER_DOCUMENTS, SILVER_SIGNATURES, SILVER_SIMILAR
+
+NEW = 100
+TABLES = (SILVER_DOCUMENTS, SILVER_SIGNATURES, SILVER_SIMILAR)
 
 VOCABULARY = [f"word{n}" for n in range(8000)]
 WEIGHTS = list(np.cumsum(1 / np.arange(10, 8010)))
@@ -74,48 +84,80 @@ def quality(count: int, settings: config.Duplicates) -> dict[str, Any]:
     }
 
 
-def slope(counts: list[int], rows: int) -> list[dict[str, Any]]:
-    """Seconds to compare synthetic signatures from scratch, and ten new ones with all of them."""
-    import pyarrow as pa
+def synthetic(count: int, rows: int) -> pa.Table:
+    """Signatures of so many texts; the second of each forty is the first with 5 % of its values changed."""
+    source = np.random.Generator(np.random.PCG64(1))
+    signed = source.integers(0, 2**32, (count, PERMUTATIONS), dtype=np.uint32)
+    first = np.arange(0, count - 1, 40)
+    changed = source.random((len(first), PERMUTATIONS)) < 0.05
+    signed[first + 1] = np.where(changed, signed[first + 1], signed[first])
+    return pa.table(
+        {
+            "content_hash": [f"{n:064x}" for n in range(count)],
+            "signature": [row.tobytes() for row in signed],
+            "buckets": [buckets(row, rows) for row in signed],
+        }
+    )
 
-    from lakerag.catalog import Catalog
-    from lakerag.session import open_session
-    from lakerag.silver.duplicates import similar_pairs
-    from lakerag.tables import SILVER_SIGNATURES
 
+class Corpus:
+    """Documents whose texts are signed already, in tables of their own."""
+
+    def __init__(self, session: SparkSession, folder: str, settings: config.Duplicates) -> None:
+        self.catalog = Catalog(session, config.Lakehouse(root=folder))
+        self.catalog.ensure(TABLES)
+        self.settings = settings
+        self.recipe = recipe_of(settings)
+
+    def add(self, signed: pa.Table) -> None:
+        frame = self.catalog.spark.createDataFrame(signed)
+        told = "current_timestamp() AS signed_at", "false AS compared", f"'{self.recipe}' AS recipe"
+        self.catalog.append(SILVER_SIGNATURES, frame.selectExpr("*", *told))
+        held = {
+            "doc_id": "substring(content_hash, 33)",
+            "acl_groups": "array('*')",
+            "metadata": "map()",
+            "source": "'docs'",
+            "tenant": "''",
+            "arrived_at": "current_timestamp()",
+            "page_starts": "array()",
+            "refused_rows": "NULL",
+            "quality_flags": "array()",
+            "duplicate_group": "NULL",
+            "alternates": "NULL",
+        }
+        columns = [
+            f"CAST({held.get(column.name, 'content_hash')} AS {column.type}) AS {column.name}"
+            for column in SILVER_DOCUMENTS.columns
+        ]
+        self.catalog.append(SILVER_DOCUMENTS, frame.selectExpr(*columns))
+
+    def settle(self) -> tuple[float, int]:
+        """Seconds of a run, and documents that another one stands for after it."""
+        began = time.monotonic()
+        found = deduplicate(self.catalog, self.settings, [], now=datetime.now(timezone.utc))
+        return round(time.monotonic() - began, 2), found["duplicates"]
+
+    def drop(self) -> None:
+        for table in TABLES:
+            self.catalog.spark.sql(f"DROP TABLE {self.catalog.ref(table)}")
+
+
+def slope(counts: list[int], settings: config.Duplicates) -> list[dict[str, Any]]:
+    """Seconds from scratch, with a hundred new documents, and with nothing new."""
     session = open_session(config.load("local").spark)
     found = []
     for count in counts:
+        signed = synthetic(count + NEW, rows_of_band(settings.threshold))
         with tempfile.TemporaryDirectory() as folder:
-            catalog = Catalog(session, config.Lakehouse(root=folder))
-            catalog.ensure([SILVER_SIGNATURES])
-            source = np.random.Generator(np.random.PCG64(1))
-            signed = source.integers(0, 2**32, (count, PERMUTATIONS), dtype=np.uint32)
-            first = np.arange(0, count - 1, 40)
-            changed = source.random((len(first), PERMUTATIONS)) < 0.05
-            signed[first + 1] = np.where(changed, signed[first + 1], signed[first])
-            table = pa.table(
-                {
-                    "content_hash": [f"{n:064x}" for n in range(count)],
-                    "recipe": ["r"] * count,
-                    "signature": [row.tobytes() for row in signed],
-                    "buckets": [buckets(row, rows) for row in signed],
-                    "compared": [n >= 10 for n in range(count)],
-                }
-            )
-            frame = session.createDataFrame(table).selectExpr("*", "current_timestamp() AS signed_at")
-            catalog.append(SILVER_SIGNATURES, frame)
-            read = catalog.read(SILVER_SIGNATURES)
-            seconds = {}
-            for name, frame, old in (
-                ("from_scratch", read.selectExpr("* EXCEPT (compared)", "false AS compared"), False),
-                ("ten_new", read, True),
-            ):
-                began = time.monotonic()
-                pairs = similar_pairs(frame, any_old=old).where("jaccard >= 0.7").count()
-                seconds[name] = {"seconds": round(time.monotonic() - began, 2), "pairs": pairs}
-            found.append({"documents": count, **seconds})
-            session.sql(f"DROP TABLE {catalog.ref(SILVER_SIGNATURES)}")
+            corpus = Corpus(session, folder, settings)
+            corpus.add(signed.slice(NEW))
+            seconds = {"from_scratch": corpus.settle()[0]}
+            corpus.add(signed.slice(0, NEW))
+            seconds["new"], duplicates = corpus.settle()
+            seconds["nothing_new"], _ = corpus.settle()
+            found.append({"documents": count, "seconds": seconds, "duplicates": duplicates})
+            corpus.drop()
     session.stop()
     return found
 
@@ -130,7 +172,7 @@ def main() -> None:
     told = {"threshold": settings.threshold, "bands": PERMUTATIONS // rows, "rows": rows}
     result = {"benchmark": "duplicates", **told, "planted": quality(options.planted, settings)}
     if options.documents:
-        result["slope"] = slope(options.documents, rows)
+        result["slope"] = slope(options.documents, settings)
     print(json.dumps(result))
 
 

@@ -41,13 +41,18 @@ def deduplicate(catalog: Catalog, settings: Duplicates, fields: Sequence[str], *
     Returns:
         `duplicates`: documents that another one stands for; `regrouped`: rows changed by this run.
     """
-    recipe = f"{minhash.VERSION}-{settings.min_words}-{minhash.rows_of_band(settings.threshold)}"
+    recipe = recipe_of(settings)
     _sign(catalog, settings, recipe, now)
     _compare(catalog, recipe)
     regrouped = _group(catalog, settings, fields)
     _forget(catalog, recipe)
     alternates = catalog.read(SILVER_DOCUMENTS).where("duplicate_group <> doc_id").count()
     return {"duplicates": alternates, "regrouped": regrouped}
+
+
+def recipe_of(settings: Duplicates) -> str:
+    """Returns the version of everything that makes signatures of texts."""
+    return f"{minhash.VERSION}-{settings.min_words}-{minhash.rows_of_band(settings.threshold)}"
 
 
 def _sign(catalog: Catalog, settings: Duplicates, recipe: str, now: datetime) -> None:

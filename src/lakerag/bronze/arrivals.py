@@ -14,6 +14,7 @@ from pyspark.sql import functions as sf
 
 from lakerag.bronze.listing import is_ignored
 from lakerag.bronze.reading import ROWS_DDL, FileVersion, file_reader
+from lakerag.bronze.versions import latest_versions, to_bronze
 from lakerag.catalog import Catalog
 from lakerag.config import Source
 from lakerag.errors import ConfigError, SourceError
@@ -25,12 +26,9 @@ OPTIONS = {"cloudFiles.format": "binaryFile", "cloudFiles.allowOverwrites": "tru
 
 _FILES_DDL = "path STRING, modificationTime TIMESTAMP, length BIGINT, content BINARY"
 
-ReadOne = Callable[[str], FileVersion | None]
-ToBronze = Callable[[DataFrame], DataFrame]
-
 
 def ingest_arrivals(
-    catalog: Catalog, source: Source, read_one: ReadOne, standing: DataFrame, to_bronze: ToBronze, now: datetime
+    catalog: Catalog, source: Source, read_one: Callable[[str], FileVersion | None], *, run_id: str, now: datetime
 ) -> None:
     """Appends the files that arrived since the checkpoint, added or modified, to bronze.
 
@@ -40,8 +38,7 @@ def ingest_arrivals(
         catalog: The lakehouse; `bronze_files` exists.
         source: Its `path` as Spark reads it, its `checkpoint`.
         read_one: Reads one file below the path, on an executor.
-        standing: `latest_versions` of the source.
-        to_bronze: Gives read files the contract's columns.
+        run_id: Names the arrival.
         now: Beginning of the run, with its time zone.
 
     Raises:
@@ -49,15 +46,16 @@ def ingest_arrivals(
         SourceError: There is no Auto Loader, or it fails; what was appended stays, the next run goes on.
     """
     _check(source)
-    ignore, root = source.ignore, str(source.path).rstrip("/")
+    place, ignore, name, root = catalog.place, source.ignore, source.name, str(source.path).rstrip("/")
 
     def read_wanted(path: str) -> FileVersion | None:
         return None if is_ignored(path, ignore) else read_one(path)
 
     def bring_in(batch: DataFrame, _: int) -> None:
-        steps = told_steps(batch, standing, root, now)
-        rows = steps.mapInArrow(file_reader(read_wanted), ROWS_DDL)
-        Catalog(batch.sparkSession, catalog.place).append(BRONZE_FILES, to_bronze(rows))
+        here = Catalog(batch.sparkSession, place)
+        standing = latest_versions(here.read(BRONZE_FILES), name)
+        rows = told_steps(batch, standing, root, now).mapInArrow(file_reader(read_wanted), ROWS_DDL)
+        here.append(BRONZE_FILES, to_bronze(rows, name, run_id))
 
     stream = catalog.spark.readStream.format(AUTO_LOADER).options(**OPTIONS).schema(_FILES_DDL)
     try:
@@ -83,7 +81,7 @@ def told_steps(told: DataFrame, standing: DataFrame, root: str, now: datetime) -
         root: Folder of the source, without a scheme where `path` has none of its own.
         now: Beginning of the run.
     """
-    below = sf.substring_index(sf.col("path"), f"{root}/", -1)
+    below = sf.col("path").substr(sf.instr("path", f"{root}/") + len(root) + 1, sf.length("path"))
     modified_ns = sf.max(sf.unix_micros("modificationTime") * 1000)
     files = told.groupBy(below.alias("path")).agg(
         sf.max_by("length", "modificationTime").alias("size_bytes"), modified_ns.alias("modified_ns")

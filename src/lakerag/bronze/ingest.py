@@ -16,6 +16,7 @@ from lakerag.bronze.objects import is_object_store, list_objects, read_object
 from lakerag.bronze.plan import Standing, Step, compare
 from lakerag.bronze.reading import ROWS_DDL, FileVersion, file_reader, read_file
 from lakerag.bronze.table_source import SCHEME, ingest_table
+from lakerag.bronze.versions import latest_versions, to_bronze
 from lakerag.catalog import Catalog
 from lakerag.config import Source
 from lakerag.tables import BRONZE_FILES
@@ -37,31 +38,6 @@ STEPS = pa.schema(
 )
 
 
-def latest_versions(bronze: DataFrame, source: str) -> DataFrame:
-    """Returns the last arrival of every path of a source, sorted by path; grain and key: path."""
-    latest = sf.max_by(sf.struct("op", "content_sha256", "size_bytes", "modified_ns", "arrived_at"), "arrived_at")
-    arrived_us = sf.unix_micros("arrived_at").alias("arrived_us")
-    return (
-        bronze.where(sf.col("source") == source)
-        .groupBy("path")
-        .agg(latest.alias("latest"))
-        .select("path", "latest.*")
-        .select("path", "op", "content_sha256", "size_bytes", "modified_ns", arrived_us)
-        .orderBy("path")
-    )
-
-
-def to_bronze(rows: DataFrame, source: str, arrival: str) -> DataFrame:
-    """Returns read files in the contract's columns."""
-    return rows.withColumns(
-        {
-            "source": sf.lit(source),
-            "arrival": sf.lit(arrival),
-            "arrived_at": sf.timestamp_micros("arrived_us"),
-        }
-    ).select(*BRONZE_FILES.names)
-
-
 def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> dict[str, int]:
     """Appends added, modified and deleted files to bronze; writes nothing when nothing changed.
 
@@ -79,12 +55,11 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
     """
     if str(source.path).startswith(SCHEME):
         return ingest_table(catalog, source, run_id=run_id, now=now)
-    standing = latest_versions(catalog.read(BRONZE_FILES), source.name)
     if source.discovery == "auto-loader":
-        finish = partial(to_bronze, source=source.name, arrival=run_id)
-        ingest_arrivals(catalog, source, _reader(source), standing, finish, now)
+        ingest_arrivals(catalog, source, _reader(source), run_id=run_id, now=now)
         return NOTHING | _arrived(catalog, source.name, run_id)
     listed, read_one = _listed(source), _reader(source)
+    standing = latest_versions(catalog.read(BRONZE_FILES), source.name).orderBy("path")
     known = (Standing(*row) for row in standing.toLocalIterator())
     steps = compare(listed, known, int(now.timestamp() * 1e6))
     seen: Counter[str] = Counter()
@@ -109,9 +84,9 @@ def _changed(steps: Iterable[Step], seen: Counter[str]) -> Iterator[Step]:
 
 def _listed(source: Source) -> Iterable[Listed]:
     """Returns what stands in the source, sorted by path."""
-    return (
-        list_objects(source) if is_object_store(str(source.path)) else list_files(landing_folder(source), source.ignore)
-    )
+    if is_object_store(str(source.path)):
+        return list_objects(source)
+    return list_files(landing_folder(source), source.ignore)
 
 
 def _reader(source: Source) -> Callable[[str], FileVersion | None]:

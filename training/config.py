@@ -72,6 +72,18 @@ class TaskSettings:
 
 
 @dataclass(frozen=True)
+class Mix:
+    """How often the tasks of each group stand in one pass: 1 all once, 0.5 half of them."""
+
+    rules: float = 1.0
+    written: float = 1.0
+    prose: float = 1.0
+    """Written questions about textbooks."""
+    sentences: float = 1.0
+    search: float = 1.0
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that a step reads."""
 
@@ -82,6 +94,10 @@ class Recipe:
     work: Path
     """Where every step leaves its files and finds those of the steps before it."""
     export: Path
+    marks: Path | None = None
+    """Answers that were marked in the questions about sentences: question, start, end (csv)."""
+    start: Path | None = None
+    """An exported folder to go on from: its tokenizer and weights take the place of a transplanted encoder."""
     seed: int = 20
     held_out: float = 0.03
     processes: int = 14
@@ -95,6 +111,9 @@ class Recipe:
     writer: WriterSettings = WriterSettings()
     tasks: TaskSettings = TaskSettings()
     tune: Run = Run(steps=8000, seconds=420, batch=128, rate=0.008)
+    mix: Mix = Mix()
+    dropout: float = 0.0
+    """While tuning."""
 
 
 def load_recipe(path: Path) -> Recipe:
@@ -116,7 +135,8 @@ def _build(kind: Any, values: dict[str, Any]) -> Any:
     made = {}
     for name, value in values.items():
         hint = hints[name]
-        made[name] = _build(hint, value) if is_dataclass(hint) else Path(value) if hint is Path else value
+        is_path = hint is Path or hint == Path | None
+        made[name] = _build(hint, value) if is_dataclass(hint) else Path(value) if is_path else value
     return kind(**made)
 
 

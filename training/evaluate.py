@@ -74,9 +74,7 @@ def held_out_cases(recipe: Recipe) -> list[Case]:
     """Reads the tasks about held-out documents."""
     rows = read_lines(recipe.work / "held_out.jsonl")
     return [
-        Case(r["question"], tuple(r["passages"]), (r["answer"],) if r["citation"] else (), r["citation"])
-        for r in rows
-        if r["kind"] not in ("search", "sentence")
+        Case(r["question"], tuple(r["passages"]), (r["answer"],) if r["citation"] else (), r["citation"]) for r in rows
     ]
 
 
@@ -96,6 +94,12 @@ def search_cases(recipe: Recipe) -> list[Case]:
     examples: list[Example] = search_questions(recipe.texts, held_out=True)
     paragraphs = list(dict.fromkeys(e.passage for e in examples))
     return retrieved_cases(recipe, paragraphs, [(e.question, e.answers, paragraphs.index(e.passage)) for e in examples])
+
+
+def sentence_cases(recipe: Recipe) -> list[Case]:
+    """Reads the marked questions about held-out articles that have an answer."""
+    rows = [row for row in read_lines(recipe.work / "held_out_sentences.jsonl") if row["citation"]]
+    return [Case(r["question"], tuple(r["passages"]), (r["answer"],), r["citation"]) for r in rows]
 
 
 def xquad_cases(recipe: Recipe, folder: Path) -> list[Case]:
@@ -153,6 +157,7 @@ def evaluate(recipe: Recipe, xquad: Path | None) -> dict[str, dict[str, float]]:
     model = T5(recipe.shape, recipe.tokenizer.vocabulary).to(device()).eval()
     model.load_state_dict(torch.load(recipe.work / "tuned.pt", map_location=device(), weights_only=True))
     sets = {"documents": held_out_cases(recipe), "search": search_cases(recipe)}
+    sets["sentences"] = sentence_cases(recipe)
     if xquad is not None:
         sets["xquad"] = xquad_cases(recipe, xquad)
     outcomes = {name: answer(model, recipe, cases) for name, cases in sets.items()}

@@ -1,5 +1,6 @@
 """Questions that people asked: the search-engine questions with spans, and the questions about single sentences."""
 
+import csv
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -10,6 +11,8 @@ from training.corpus import read_lines, squeeze, stable_fraction, word_list
 
 HELD_OUT_TITLES = 0.23
 """Share of the search-engine questions kept for evaluation, by title: about 150."""
+HELD_OUT_SENTENCES = 0.075
+"""Share of the sentences kept for evaluation: the last ones, which come from articles of their own."""
 
 STOP_WORDS = word_list("stop_words")
 LOOSE_START = word_list("loose_start")
@@ -30,6 +33,8 @@ class SentenceQuestion:
 
     question: str
     position: int
+    marked: str | None = None
+    """The answer, where somebody marked it."""
 
 
 def search_questions(folder: Path, *, held_out: bool) -> list[Example]:
@@ -42,14 +47,31 @@ def search_questions(folder: Path, *, held_out: bool) -> list[Example]:
     ]
 
 
-def sentence_questions(folder: Path) -> tuple[list[str], list[SentenceQuestion]]:
-    """Reads the sentences, each once and in the order of their articles, and the questions about them."""
+def sentence_questions(folder: Path, marks: Path | None = None) -> tuple[list[str], list[SentenceQuestion]]:
+    """Reads the sentences, each once and in the order of their articles, and the questions about them.
+
+    Args:
+        folder: The recipe's texts.
+        marks: Lines of question number, start and end of its answer in the sentence.
+    """
+    spans = _read_marks(marks) if marks else {}
     positions: dict[str, int] = {}
     questions = []
-    for row in read_lines(folder / "questions.jsonl.xz"):
+    for number, row in enumerate(read_lines(folder / "questions.jsonl.xz")):
         position = positions.setdefault(row["sentence"], len(positions))
-        questions.append(SentenceQuestion(row["question"], position))
+        marked = row["sentence"][slice(*spans[number])] if number in spans else None
+        questions.append(SentenceQuestion(row["question"], position, marked))
     return list(positions), questions
+
+
+def _read_marks(path: Path) -> dict[int, tuple[int, int]]:
+    with path.open(encoding="utf-8", newline="") as lines:
+        return {int(row["question"]): (int(row["start"]), int(row["end"])) for row in csv.DictReader(lines)}
+
+
+def first_held_out(sentences: list[str]) -> int:
+    """Returns the position of the first sentence that is kept for evaluation."""
+    return int(len(sentences) * (1 - HELD_OUT_SENTENCES))
 
 
 def window(sentences: list[str], position: int, *, before: int, after: int) -> str:

@@ -18,6 +18,8 @@ SEPARATOR = 102
 MAX_TOKENS = 384
 MAX_SPAN = 24
 BLOCKED = -1e4
+SHORTEST_SCHEDULE = 20
+"""Steps: the warm-up is a tenth, and one of a single step divides by zero."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,7 @@ def fit(reader: Reader, examples: list[Example], settings: ReaderSettings, seed:
     where = device()
     optimiser = torch.optim.AdamW(reader.parameters(), lr=settings.rate, weight_decay=0.01)
     per_epoch = -(-len(known) // settings.batch)
-    total = max(1, settings.epochs * per_epoch)
+    total = max(SHORTEST_SCHEDULE, settings.epochs * per_epoch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, settings.rate, total, pct_start=0.1)
     shuffle = random.Random(seed)
     reader.train()

@@ -1,11 +1,12 @@
 """Step 2: the reader learns from natural questions, most of which come without an answer span.
 
-It learns from the few that have one, guesses the spans of the others inside the one sentence they were asked about,
+It learns from those that have one, guesses the spans of the others inside the one sentence they were asked about,
 keeps its surest guesses, and learns again from all of them (hard EM, Min et al. 2019). From empty questions it also
 learns which spans people ask about.
 """
 
 import random
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -13,14 +14,28 @@ import torch
 from training.config import Recipe
 from training.corpus import write_lines
 from training.metrics import f1
-from training.natural import Example, echoes, search_questions, sentence_questions, trim, window
+from training.natural import (
+    Example,
+    SentenceQuestion,
+    echoes,
+    first_held_out,
+    search_questions,
+    sentence_questions,
+    trim,
+    window,
+)
 from training.reader import Reader, Span, best_spans, device, fit, score
 
 CANDIDATES = 8
 SAME_F1 = 0.6
 """Spans that overlap as much count as one answer."""
-REPEATS = (6, 3)
+REPEATS = (4, 2)
 """How often the questions with known spans stand in the first round and in the later ones."""
+
+
+def surest(recipe: Recipe, scores: list[float]) -> float:
+    """Returns the score from which on guesses are kept."""
+    return float(np.quantile(scores, 1 - recipe.reader.keep))
 
 
 def guess_answers(reader: Reader, pairs: list[tuple[str, str]]) -> list[Span | None]:
@@ -44,39 +59,53 @@ def self_train(recipe: Recipe) -> tuple[Reader, list[Span | None]]:
     settings = recipe.reader
     known = search_questions(recipe.texts, held_out=False)
     held_out = search_questions(recipe.texts, held_out=True)
-    sentences, questions = sentence_questions(recipe.texts)
+    sentences, questions = sentence_questions(recipe.texts, recipe.marks)
     pairs = [(q.question, sentences[q.position]) for q in questions]
-    guesses: list[Span | None] = []
+    marked_out = [q for q in questions if q.marked and q.position >= first_held_out(sentences)]
+    guesses: list[Span | None] = [Span(q.marked, 0, 1.0) if q.marked else None for q in questions]
     for number in range(settings.rounds):
         torch.manual_seed(recipe.seed)
         reader = Reader(recipe).to(device())
-        examples = known * REPEATS[min(number, 1)] + _with_guesses(recipe, pairs, guesses)
+        repeat = REPEATS[min(number, 1)]
+        examples = known * repeat + _with_guesses(recipe, sentences, questions, guesses, repeat)
         fit(reader, examples, settings, recipe.seed + number)
-        guesses = guess_answers(reader, pairs)
-        print(f"round {number}: {len(examples)} examples, held-out F1 {score(reader, held_out):.1f}", flush=True)
+        found = guess_answers(reader, pairs)
+        guesses = [Span(q.marked, 0, 1.0) if q.marked else g for q, g in zip(questions, found, strict=True)]
+        scores = [f"{value:.1f}" for value in (score(reader, held_out), *_marked_scores(reader, sentences, marked_out))]
+        told = "search, window, sentence"
+        print(f"round {number}: {len(examples)} examples, held-out F1 ({told}): {', '.join(scores)}", flush=True)
     return reader, guesses
 
 
-def _with_guesses(recipe: Recipe, pairs: list[tuple[str, str]], guesses: list[Span | None]) -> list[Example]:
-    """Makes examples of the surest guesses: in windows of text, some with no question, some with the wrong window."""
-    if not guesses:
-        return []
-    sentences, questions = sentence_questions(recipe.texts)
+def _marked_scores(reader: Reader, sentences: list[str], marked: list[SentenceQuestion]) -> Iterator[float]:
+    """Yields the F1 on held-out marked questions, over windows and over their sentences alone."""
+    golds = [(q.marked or "",) for q in marked]
+    for reach in (2, 0) if marked else ():
+        texts = [window(sentences, q.position, before=reach, after=reach) for q in marked]
+        yield score(reader, [Example(q.question, t, g) for q, t, g in zip(marked, texts, golds, strict=True)])
+
+
+def _with_guesses(
+    recipe: Recipe, sentences: list[str], questions: list[SentenceQuestion], guesses: list[Span | None], repeat: int
+) -> list[Example]:
+    """Makes examples of marks and of the surest guesses: in windows, without a question, with the wrong window."""
     pick = random.Random(recipe.seed)
-    floor = float(np.quantile([g.score if g else 0.0 for g in guesses], 1 - recipe.reader.keep))
+    floor = surest(recipe, [g.score if g else 0.0 for g in guesses])
+    end = first_held_out(sentences)
     examples = []
-    for (question, sentence), guess, asked in zip(pairs, guesses, questions, strict=True):
-        if guess is None or guess.score < floor:
+    for asked, guess in zip(questions, guesses, strict=True):
+        if guess is None or guess.score < floor or asked.position >= end:
             continue
-        text = window(sentences, asked.position, before=pick.randrange(4), after=pick.randrange(4))
-        examples.append(Example(question, text, (guess.text,)))
+        for _ in range(repeat if asked.marked else 1):
+            text = window(sentences[:end], asked.position, before=pick.randrange(4), after=pick.randrange(4))
+            examples.append(Example(asked.question, text, (guess.text,)))
         if pick.random() < 0.2:
-            examples.append(Example("", sentence, (guess.text,)))
+            examples.append(Example("", sentences[asked.position], (guess.text,)))
         elsewhere = asked.position + pick.choice((-1, 1)) * pick.randrange(6, 12)
-        if pick.random() < 0.3 and 0 <= elsewhere < len(sentences):
-            text = window(sentences, elsewhere, before=2, after=2)
+        if pick.random() < 0.3 and 0 <= elsewhere < end:
+            text = window(sentences[:end], elsewhere, before=2, after=2)
             if guess.text not in text:
-                examples.append(Example(question, text, ()))
+                examples.append(Example(asked.question, text, ()))
     return examples
 
 

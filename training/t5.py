@@ -1,10 +1,11 @@
 """The T5 in a form that trains fast; its weights rename one to one into `T5ForConditionalGeneration`.
 
-Differences in code, not in function: one attention class on fused kernels, no dropout, no cache. Layer by layer it is
+Differences in code, not in function: one attention class on fused kernels, no cache. Layer by layer it is
 the T5 of Raffel et al. (2020), with the GELU feed-forward of BERT and tied embeddings.
 """
 
 import math
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +18,7 @@ BUCKETS = 32
 MAX_DISTANCE = 128
 IGNORED = -100
 BLOCKED = -30000.0
+Value = TypeVar("Value")
 
 
 def relative_buckets(length: int, *, bidirectional: bool, device: torch.device) -> Tensor:
@@ -91,11 +93,12 @@ class EncoderLayer(nn.Module):
         super().__init__()
         self.attention_norm, self.attention = RmsNorm(shape.width), Attention(shape)
         self.inner_norm, self.inner = RmsNorm(shape.width), FeedForward(shape)
+        self.drop = nn.Dropout(0.0)
 
     def forward(self, stream: Tensor, bias: Tensor) -> Tensor:
         normed = self.attention_norm(stream)
-        stream = stream + self.attention(normed, normed, bias)
-        return stream + self.inner(self.inner_norm(stream))
+        stream = stream + self.drop(self.attention(normed, normed, bias))
+        return stream + self.drop(self.inner(self.inner_norm(stream)))
 
 
 class DecoderLayer(nn.Module):
@@ -106,12 +109,13 @@ class DecoderLayer(nn.Module):
         self.attention_norm, self.attention = RmsNorm(shape.width), Attention(shape)
         self.cross_norm, self.cross = RmsNorm(shape.width), Attention(shape)
         self.inner_norm, self.inner = RmsNorm(shape.width), FeedForward(shape)
+        self.drop = nn.Dropout(0.0)
 
     def forward(self, stream: Tensor, bias: Tensor, memory: Tensor, memory_bias: Tensor) -> Tensor:
         normed = self.attention_norm(stream)
-        stream = stream + self.attention(normed, normed, bias)
-        stream = stream + self.cross(self.cross_norm(stream), memory, memory_bias)
-        return stream + self.inner(self.inner_norm(stream))
+        stream = stream + self.drop(self.attention(normed, normed, bias))
+        stream = stream + self.drop(self.cross(self.cross_norm(stream), memory, memory_bias))
+        return stream + self.drop(self.inner(self.inner_norm(stream)))
 
 
 class T5(nn.Module):
@@ -129,6 +133,11 @@ class T5(nn.Module):
         self.decoder_bias = nn.Embedding(BUCKETS, shape.heads)
         for table in (self.encoder_bias, self.decoder_bias):
             nn.init.zeros_(table.weight)
+
+    def set_dropout(self, share: float) -> None:
+        """Sets how much of every sublayer's output is dropped while training."""
+        for layer in (*self.encoder, *self.decoder):
+            layer.drop.p = share
 
     def compile_layers(self) -> None:
         """Compiles one encoder and one decoder layer; their siblings share the code, so it takes seconds."""
@@ -222,7 +231,7 @@ def padding_bias(tokens: Tensor) -> Tensor:
     return torch.zeros(tokens.shape, device=tokens.device).masked_fill(tokens == PAD, BLOCKED)[:, None, None, :]
 
 
-def transformers_names(weights: dict[str, Tensor]) -> dict[str, Tensor]:
+def transformers_names(weights: dict[str, Value]) -> dict[str, Value]:
     """Renames the weights to those of `T5ForConditionalGeneration`."""
     blocks = {"encoder": ("attention", "inner"), "decoder": ("attention", "cross", "inner")}
     modules = {"attention": "SelfAttention", "cross": "EncDecAttention", "inner": "DenseReluDense"}

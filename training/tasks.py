@@ -6,7 +6,8 @@ overlap and without the answer. A row without its gold passage is to be answered
 
 import random
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +17,16 @@ from tokenizers import Tokenizer
 
 from lakerag.models.t5_grounded import layout
 from training import tokenizer
-from training.config import Recipe
+from training.config import Mix, Recipe
 from training.corpus import Document, cut_into_passages, is_held_out, read_documents, read_lines, squeeze, write_lines
 from training.embed import embed, nearest
-from training.natural import Truecaser, search_questions, sentence_questions
+from training.natural import Truecaser, first_held_out, search_questions, sentence_questions
 from training.rules import RuleQuestion
 from training.rules import questions as rule_questions
+from training.selftrain import surest
 from training.streams import spread
 from training.t5 import IGNORED
+from training.transplant import PROSE
 from training.writer import shown
 
 LENGTHS = (352, 704)
@@ -38,6 +41,7 @@ RULES_A_PASSAGE = 3
 TERMS_A_PASSAGE = 5
 NATURAL_REPEATS = 8
 ENCODED_AT_ONCE = 20_000
+GROUPS = tuple(field.name for field in fields(Mix))
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,8 @@ class Asked:
     question: str
     answer: str
     gold: int
+    group: str
+    """A field of `Mix`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +65,7 @@ class Row:
     passages: list[str]
     answer: str
     citation: int | None
+    group: str
 
 
 class Pool:
@@ -85,7 +92,7 @@ def collect(recipe: Recipe) -> Pool:
         for example in search_questions(recipe.texts, held_out=held_out):
             gold = pool.add(example.passage, held_out=held_out)
             for _ in range(1 if held_out else NATURAL_REPEATS):
-                pool.asked.append(Asked("search", example.question, example.answers[0], gold))
+                pool.asked.append(Asked("search", example.question, example.answers[0], gold, "search"))
     return pool
 
 
@@ -98,9 +105,10 @@ def _add_documents(pool: Pool, recipe: Recipe) -> None:
         held_out = is_held_out(document.source, document.path, recipe.held_out)
         for number, (text, by_rule) in enumerate(passages):
             gold = pool.add(text, held_out=held_out)
-            pool.asked += [Asked(asked.kind, asked.question, asked.answer, gold) for asked in by_rule]
+            pool.asked += [Asked(asked.kind, asked.question, asked.answer, gold, "rules") for asked in by_rule]
+            group = "prose" if document.source.startswith(PROSE) else "written"
             for row in written.get((document.source, document.path, number), ()):
-                pool.asked.append(Asked("written", row["question"], row["answer"], gold))
+                pool.asked.append(Asked("written", row["question"], row["answer"], gold, group))
 
 
 def _asked_by_rule(document: Document) -> list[tuple[str, list[RuleQuestion]]]:
@@ -114,22 +122,30 @@ def _asked_by_rule(document: Document) -> list[tuple[str, list[RuleQuestion]]]:
 
 
 def _add_sentence_questions(pool: Pool, recipe: Recipe) -> None:
-    """Puts the sentences together to windows, with capitals, and asks for the reader's surest guesses."""
-    texts, questions = sentence_questions(recipe.texts)
+    """Puts the sentences together to windows, with capitals, and asks for the marks and the reader's surest guesses.
+
+    Of the windows that are held out only the marks are asked for, once each.
+    """
+    texts, questions = sentence_questions(recipe.texts, recipe.marks)
     documents = read_documents(recipe.texts / "docs.jsonl.xz", recipe.keep_sources)
     caser = Truecaser(d.text for d in documents if not is_held_out(d.source, d.path, recipe.held_out))
     cased = [caser.restore(text) for text in texts]
-    starts = range(0, len(cased), SENTENCES_A_WINDOW)
-    windows = [pool.add(" ".join(cased[n : n + SENTENCES_A_WINDOW]), held_out=False) for n in starts]
+    end = first_held_out(texts)
+    starts = [*range(0, end, SENTENCES_A_WINDOW), *range(end, len(cased), SENTENCES_A_WINDOW)]
+    windows: dict[int, int] = {}
+    for start, stop in pairwise([*starts, len(cased)]):
+        gold = pool.add(" ".join(cased[start:stop]), held_out=start >= end)
+        windows.update(dict.fromkeys(range(start, stop), gold))
     guesses = list(read_lines(recipe.work / "guesses.jsonl"))
-    floor = float(np.quantile([guess["sure"] for guess in guesses], 1 - recipe.reader.keep))
+    floor = surest(recipe, [guess["sure"] for guess in guesses])
     for asked, guess in zip(questions, guesses, strict=True):
-        if guess["answer"] and guess["sure"] >= floor:
-            at = texts[asked.position].find(guess["answer"])
-            answer = cased[asked.position][at : at + len(guess["answer"])]
-            gold = windows[asked.position // SENTENCES_A_WINDOW]
-            for _ in range(NATURAL_REPEATS // 2):
-                pool.asked.append(Asked("sentence", caser.restore(asked.question), answer, gold))
+        said, held_out = asked.marked or guess["answer"], asked.position >= end
+        if said and guess["sure"] >= floor and (asked.marked or not held_out):
+            at = texts[asked.position].find(said)
+            answer = cased[asked.position][at : at + len(said)]
+            for _ in range(1 if held_out else NATURAL_REPEATS if asked.marked else NATURAL_REPEATS // 2):
+                question = caser.restore(asked.question)
+                pool.asked.append(Asked("sentence", question, answer, windows[asked.position], "sentences"))
 
 
 def _add_glossary(pool: Pool, recipe: Recipe) -> None:
@@ -139,7 +155,7 @@ def _add_glossary(pool: Pool, recipe: Recipe) -> None:
         held_out = is_held_out(group[0]["source"], group[0]["path"], recipe.held_out)
         gold = pool.add("\n".join(f"- {r['term']}: {r['meaning']}" for r in group), held_out=held_out)
         for row in group:
-            pool.asked.append(Asked("glossary", f"What is {row['term']}?", row["meaning"], gold))
+            pool.asked.append(Asked("glossary", f"What is {row['term']}?", row["meaning"], gold, "rules"))
 
 
 def rows(recipe: Recipe, pool: Pool) -> Iterator[tuple[bool, Row]]:
@@ -173,7 +189,8 @@ def _row(recipe: Recipe, pool: Pool, asked: Asked, others: list[int], pick: rand
         return None
     pick.shuffle(texts)
     citation = texts.index(pool.passages[asked.gold]) + 1 if answerable else None
-    return Row(asked.kind, _typed(asked.question, pick), texts, answer if answerable else "", citation)
+    question = _typed(asked.question, pick)
+    return Row(asked.kind, question, texts, answer if answerable else "", citation, asked.group)
 
 
 def _typed(question: str, pick: random.Random) -> str:
@@ -184,7 +201,7 @@ def _typed(question: str, pick: random.Random) -> str:
 
 
 def save_arrays(recipe: Recipe, tasks: list[Row], target: Path) -> None:
-    """Tokenises tasks into arrays of two lengths: inputs_N and labels_N, int16."""
+    """Tokenises tasks into arrays of two lengths: inputs_N and labels_N, int16, and groups_N, positions in `GROUPS`."""
     words = tokenizer.load(recipe)
     inputs = _encode(words, [layout.render(task.question, task.passages) for task in tasks])
     labels = _encode(words, [layout.write(task.answer, task.citation) for task in tasks])
@@ -193,6 +210,7 @@ def save_arrays(recipe: Recipe, tasks: list[Row], target: Path) -> None:
         fitting = [n for n, row in enumerate(inputs) if shorter < len(row) <= length and len(labels[n]) <= OUTPUT]
         arrays[f"inputs_{length}"] = _filled([inputs[n] for n in fitting], length, tokenizer.PAD)
         arrays[f"labels_{length}"] = _filled([labels[n] for n in fitting], OUTPUT, IGNORED)
+        arrays[f"groups_{length}"] = np.array([GROUPS.index(tasks[n].group) for n in fitting], np.int8)
         shorter = length
         print(f"tasks of up to {length} tokens: {len(fitting)}", flush=True)
     np.savez(target, **arrays)
@@ -220,8 +238,11 @@ def main(recipe: Recipe) -> None:
     for is_kept_back, row in rows(recipe, collect(recipe)):
         (held_out if is_kept_back else training).append(row)
     pick.shuffle(training)
-    kept = pick.sample(held_out, min(len(held_out), recipe.tasks.held_out_questions))
+    documents = [row for row in held_out if row.group not in ("search", "sentences")]
+    kept = pick.sample(documents, min(len(documents), recipe.tasks.held_out_questions))
     write_lines(recipe.work / "held_out.jsonl", (asdict(row) for row in kept))
+    sentences = (asdict(row) for row in held_out if row.group == "sentences")
+    write_lines(recipe.work / "held_out_sentences.jsonl", sentences)
     save_arrays(recipe, training, target)
 
 

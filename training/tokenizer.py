@@ -5,6 +5,7 @@ English but rare in documentation get a token of their own, and with it the teac
 """
 
 import random
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,7 +74,11 @@ def _word_list(teacher: Path) -> Iterator[str]:
 
 def main(recipe: Recipe) -> None:
     target = recipe.work / "tokenizer.json"
-    if not target.exists():
+    if target.exists():
+        return
+    if recipe.start is not None:
+        shutil.copy(recipe.start / "tokenizer.json", target)
+    else:
         train(recipe).save(str(target))
 
 

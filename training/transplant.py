@@ -8,13 +8,16 @@ teacher's hidden states on the tokens that end at the same character.
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import torch
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor
 from transformers import BertModel
 
+from lakerag.models.t5_grounded import WEIGHTS, unpack
 from training import tokenizer
 from training.config import Recipe
 from training.corpus import is_held_out, read_documents, stable_fraction
@@ -22,7 +25,7 @@ from training.natural import search_questions, sentence_questions, window
 from training.optimiser import train
 from training.reader import device
 from training.streams import spread
-from training.t5 import T5
+from training.t5 import T5, transformers_names
 
 WINDOW_CHARS = 1100
 LENGTH = 320
@@ -173,8 +176,19 @@ def window_batches(rows: np.ndarray, size: int, seed: int) -> Iterator[tuple[Ten
                 yield (torch.from_numpy(rows[np.sort(chosen[:size])]),)
 
 
+def exported_weights(recipe: Recipe, folder: Path) -> dict[str, Tensor]:
+    """Returns the weights of an exported folder under the names that training uses."""
+    ours = T5(recipe.shape, recipe.tokenizer.vocabulary).state_dict().keys()
+    theirs: dict[str, str] = transformers_names({name: name for name in ours})
+    weights = unpack(load_file(folder / WEIGHTS))
+    return {name: weights[exported] for exported, name in theirs.items()}
+
+
 def main(recipe: Recipe) -> None:
     if (recipe.work / "encoder.pt").exists():
+        return
+    if recipe.start is not None:
+        torch.save(exported_weights(recipe, recipe.start), recipe.work / "encoder.pt")
         return
     torch.manual_seed(recipe.seed)
     rows = aligned_windows(recipe)

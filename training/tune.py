@@ -6,21 +6,26 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from training.config import Recipe
+from training.config import Mix, Recipe
 from training.optimiser import train
 from training.reader import device
 from training.t5 import T5
-from training.tasks import LENGTHS
+from training.tasks import GROUPS, LENGTHS
 
 
-def task_batches(arrays: dict[str, np.ndarray], size: int, seed: int) -> Iterator[tuple[Tensor, ...]]:
+def task_batches(
+    arrays: dict[str, np.ndarray], size: int, seed: int, mix: Mix | None = None
+) -> Iterator[tuple[Tensor, ...]]:
     """Yields batches of one length each; `size` counts the longest rows, of shorter ones more fit in."""
     draw = np.random.default_rng(seed)
+    often = np.array([getattr(mix or Mix(), group) for group in GROUPS])
     while True:
         plan = []
         for length in LENGTHS:
             rows = size * LENGTHS[-1] // length
-            order = draw.permutation(len(arrays[f"inputs_{length}"]))
+            wanted = often[arrays[f"groups_{length}"]]
+            times = np.floor(wanted + draw.random(len(wanted))).astype(int)
+            order = draw.permutation(np.repeat(np.arange(len(times)), times))
             whole = [order[n : n + rows] for n in range(0, len(order) - rows + 1, rows)]
             plan += [(length, chosen) for chosen in whole or [order] if len(chosen)]
         for number in draw.permutation(len(plan)):
@@ -35,9 +40,10 @@ def main(recipe: Recipe) -> None:
     arrays = dict(np.load(recipe.work / "tune.npz"))
     model = T5(recipe.shape, recipe.tokenizer.vocabulary).to(device())
     model.load_state_dict(torch.load(recipe.work / "body.pt", map_location=device(), weights_only=True))
+    model.set_dropout(recipe.dropout)
     if recipe.compile:
         model.compile_layers()
-    batches = task_batches(arrays, recipe.tune.batch, recipe.seed)
+    batches = task_batches(arrays, recipe.tune.batch, recipe.seed, recipe.mix)
     train(model, lambda batch: model(batch[0].long(), batch[1].long(), even=True), batches, recipe.tune, "tune")
     torch.save(model.state_dict(), recipe.work / "tuned.pt")
 

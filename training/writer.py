@@ -27,10 +27,11 @@ from training.corpus import (
     write_lines,
 )
 from training.metrics import f1
-from training.natural import echoes, restore_case, search_questions, sentence_questions, trim
+from training.natural import echoes, first_held_out, restore_case, search_questions, sentence_questions, trim
 from training.optimiser import train
 from training.reader import Reader, Span, best_spans, device
 from training.rules import prose
+from training.selftrain import surest
 from training.streams import spread
 from training.t5 import IGNORED, T5
 from training.transplant import PROSE
@@ -67,11 +68,12 @@ def examples(recipe: Recipe) -> list[tuple[str, str]]:
     """Returns (input, question) of the surest guesses and of the search-engine questions."""
     texts, questions = sentence_questions(recipe.texts)
     guesses = list(read_lines(recipe.work / "guesses.jsonl"))
-    floor = float(np.quantile([guess["sure"] for guess in guesses], 1 - recipe.reader.keep))
+    floor = surest(recipe, [guess["sure"] for guess in guesses])
+    end = first_held_out(texts)
     pairs = [
         (marked(texts[asked.position], guess["answer"]), asked.question)
         for asked, guess in zip(questions, guesses, strict=True)
-        if guess["answer"] and guess["sure"] >= floor
+        if guess["answer"] and guess["sure"] >= floor and asked.position < end
     ]
     for example in search_questions(recipe.texts, held_out=False):
         holder = next((s for s in sentences(example.passage) if example.answers[0] in s), None)

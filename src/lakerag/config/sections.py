@@ -118,9 +118,9 @@ class Embedder(Section):
     """Hub name, folder, or `all-MiniLM-L6-v2` from its Python package."""
     runtime: Literal["onnx", "onnx-int8", "torch"] = "onnx"
     """`torch` is the reference and `onnx` equals it; `onnx-int8` makes an embedding space of its own."""
-    batch_tokens: int = Field(default=1024, gt=0)
-    """Word pieces a batch, padding included: what a core's cache holds; a GPU wants some 100,000. int8 reads every text
-    by itself."""
+    batch_tokens: int | None = Field(default=None, gt=0)
+    """Word pieces a batch, padding included; none: 1,024 on a CPU, what a core's cache holds, and 131,072 on a GPU.
+    int8 reads every text by itself."""
     threads: int = Field(default=1, ge=0)
     """Threads a worker; 0: as many as there are cores. Spark runs a worker a core, so 1 uses them all."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
@@ -213,8 +213,8 @@ class Generator(Section):
     """For the torch runtime; `auto` takes a GPU where there is one."""
     threads: int = Field(default=0, ge=0)
     """Threads a worker; 0: as many as there are cores."""
-    batch_tokens: int = Field(default=4096, gt=0)
-    """Prompt tokens a batch, padding included."""
+    batch_tokens: int | None = Field(default=None, gt=0)
+    """Prompt tokens a batch, padding included; none: 4,096 on a CPU, 32,768 on a GPU."""
     cache: str | None = None
     """A folder for converted models."""
     unanswerable: tuple[str, ...] = ("unanswerable", "no answer", "not answerable")

@@ -1,6 +1,9 @@
 """Which processor a torch runtime uses."""
 
+from lakerag import config
 from lakerag.errors import ModelError
+
+CPU_PROMPT_TOKENS, GPU_PROMPT_TOKENS = 4096, 32_768
 
 
 def pick_device(device: str) -> str:
@@ -34,3 +37,11 @@ def refuse_gpu(device: str, runtime: str, section: str) -> None:
             f"Expected {section}.device auto or cpu with the runtime {runtime}, which has no GPU, found cuda. "
             f"Set {section}.runtime to torch."
         )
+
+
+def prompt_tokens(settings: config.Generator) -> int:
+    """Returns the prompt tokens of a generator's batch: those of the settings, or what suits its processor."""
+    if settings.batch_tokens is not None:
+        return settings.batch_tokens
+    on_gpu = settings.runtime == "torch" and pick_device(settings.device) == "cuda"
+    return GPU_PROMPT_TOKENS if on_gpu else CPU_PROMPT_TOKENS

@@ -10,7 +10,7 @@ from lakerag import config
 from lakerag.errors import ModelError, RowRefusedError
 from lakerag.models.base import Embedder, EmbeddingSpace
 from lakerag.models.batching import Tokens, pad, token_batches
-from lakerag.models.device import refuse_gpu
+from lakerag.models.device import pick_device, refuse_gpu
 from lakerag.models.locate import locate, revision
 from lakerag.models.sentence_model import read_sentence_model
 from lakerag.models.tokenizer import ModelTokenizer
@@ -20,6 +20,7 @@ Encoder = Callable[[Tokens, Tokens], Vectors]
 """A runtime: token ids and mask, (n, width) int64 each, to (n, dimension) float32."""
 
 REVISION_DIGITS = 12
+CPU_BATCH_TOKENS, GPU_BATCH_TOKENS = 1024, 131_072
 ALONE = 1
 """Tokens a batch that put every text into a batch of its own."""
 
@@ -84,8 +85,10 @@ def load_embedder(settings: config.Embedder) -> Embedder:
     model = read_sentence_model(folder)
     space = embedding_space(settings)
     encoder = _load_encoder(settings, folder, space)
+    on_gpu = settings.runtime == "torch" and pick_device(settings.device) == "cuda"
+    usual = settings.batch_tokens or (GPU_BATCH_TOKENS if on_gpu else CPU_BATCH_TOKENS)
     # Activations in int8 share one scale a batch: alone, a text's vector does not depend on its neighbours.
-    batch_tokens = ALONE if space.precision else settings.batch_tokens
+    batch_tokens = ALONE if space.precision else usual
     return SentenceEmbedder(space, ModelTokenizer(model), encoder, pad_id=model.pad_id, batch_tokens=batch_tokens)
 
 

@@ -9,7 +9,7 @@ from lakerag import config
 from lakerag.errors import ModelError
 from lakerag.models.base import Generator
 from lakerag.models.batching import refuse_long, token_batches
-from lakerag.models.device import refuse_gpu
+from lakerag.models.device import prompt_tokens, refuse_gpu
 from lakerag.models.drafts import abstention, read_draft
 from lakerag.models.locate import locate, read_json, require
 from lakerag.models.t5_grounded import CALIBRATION, WEIGHTS
@@ -41,6 +41,7 @@ class T5Generator:
         self._tokenizer = read_tokenizer(folder / "tokenizer.json")
         self._writer = writer
         self._settings = settings
+        self._batch_tokens = prompt_tokens(settings)
 
     def count_tokens(self, text: str) -> int:
         """Returns the tokens of a prompt, its end token included."""
@@ -59,7 +60,7 @@ class T5Generator:
         rows = [self._encode(prompts[index].text) for index in asked]
         lengths = [len(row) for row in rows]
         refuse_long(lengths, self.max_prompt_tokens, self.name)
-        for batch in token_batches(lengths, self._settings.batch_tokens):
+        for batch in token_batches(lengths, self._batch_tokens):
             written = self._writer([rows[i] for i in batch], max_new_tokens or self._settings.max_new_tokens)
             for i, (tokens, confidence) in zip(batch, written, strict=True):
                 drafts[asked[i]] = self._read(tokens, confidence, len(prompts[asked[i]].passages))

@@ -63,6 +63,9 @@ def write_texts(folder: Path) -> None:
     write_lines(folder / "docs.jsonl.xz", pages)
     write_lines(folder / "questions.jsonl.xz", asked)
     write_lines(folder / "natural_qa.jsonl.xz", searched)
+    lengths = [(n, row["sentence"].index(str(n + 80)), len(str(n + 80))) for n, row in enumerate(asked)]
+    marks = [f"{n},{start},{start + length}" for n, start, length in lengths if n % 3 == 2]
+    (folder / "marks.csv").write_text("\n".join(["question,start,end", *marks]), encoding="utf-8")
     write_lines(folder / "glossary.jsonl.xz", terms)
 
 
@@ -110,6 +113,7 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
         teacher=home / "teacher",
         work=home / "work",
         export=home / "export",
+        marks=home / "texts" / "marks.csv",
         held_out=0.2,
         processes=1,
         compile=False,

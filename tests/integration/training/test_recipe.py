@@ -1,6 +1,8 @@
 """The whole recipe, step by step, on texts of its own making."""
 
 import json
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +16,7 @@ from lakerag.models.t5 import load_t5
 from lakerag.models.t5_grounded import layout, load_grounded_t5
 from lakerag.records import Passage, Prompt
 from training import calibrate, evaluate, export, pretrain, selftrain, tasks, tokenizer, transplant, tune, writer
-from training.config import Recipe
+from training.config import Mix, Recipe
 from training.corpus import is_held_out, read_lines
 
 STEPS = (tokenizer, selftrain, transplant, pretrain, writer, tasks, tune, evaluate, export, calibrate)
@@ -143,3 +145,40 @@ def test_same_seed_trains_the_same_weights(trained: Recipe, tmp_path: Path) -> N
 
     again = torch.load(trained.work / "encoder.pt", weights_only=True)
     assert all(torch.equal(first[name], again[name]) for name in first)
+
+
+def test_marked_answers_train_and_those_of_the_last_articles_evaluate(trained: Recipe) -> None:
+    guesses = list(read_lines(trained.work / "guesses.jsonl"))
+    held_out = list(read_lines(trained.work / "held_out_sentences.jsonl"))
+
+    assert guesses[2] == {"answer": "82", "sure": 1.0}
+    assert {row["answer"] for row in held_out if row["citation"]} <= {"103"}
+    assert [row["kind"] for row in held_out] == ["sentence"]
+
+
+def test_a_run_goes_on_from_an_exported_folder(trained: Recipe, tmp_path: Path) -> None:
+    further = replace(trained, start=trained.export, work=tmp_path)
+    tokenizer.main(further)
+    transplant.main(further)
+
+    tuned = torch.load(trained.work / "tuned.pt", weights_only=True)
+    begun = torch.load(tmp_path / "encoder.pt", weights_only=True)
+    assert (tmp_path / "tokenizer.json").read_bytes() == (trained.work / "tokenizer.json").read_bytes()
+    assert begun.keys() == tuned.keys()
+    assert all(torch.allclose(begun[name], tuned[name], atol=0.02 * float(tuned[name].abs().max())) for name in tuned)
+
+
+def test_a_group_of_tasks_that_the_mix_leaves_out_is_not_trained_on(trained: Recipe) -> None:
+    arrays = dict(np.load(trained.work / "tune.npz"))
+    labels = {
+        tuple(label)
+        for length in tasks.LENGTHS
+        for label, group in zip(arrays[f"labels_{length}"].tolist(), arrays[f"groups_{length}"], strict=True)
+        if tasks.GROUPS[group] == "search"
+    }
+    batches = tune.task_batches(arrays, 4, 0, Mix(search=0))
+    seen = {tuple(label) for _, block in islice(batches, 50) for label in block.tolist()}
+
+    unanswerable = {label for label in labels if label[1] == 1}
+    assert labels - unanswerable
+    assert not seen & (labels - unanswerable)

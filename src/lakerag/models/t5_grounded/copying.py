@@ -35,18 +35,21 @@ class Copy:
         self._at: dict[int, int] = {}
         """Start of every piece that matches so far, by its end."""
         self._begun = False
+        self._next = list(self._steps())
 
     def allowed(self) -> list[int]:
         """Returns the tokens that may come next; the end alone where the passage is empty."""
-        found = {number for number, _, _ in self._steps()}
+        found = {number for number, _, _ in self._next}
         if any(self._ends_word(at) for at in self._at):
             found.add(self._end)
         return sorted(found) or [self._end]
 
     def push(self, token: int) -> None:
         """Takes the next token, one of `allowed`."""
-        self._at = {after: start for number, start, after in sorted(self._steps(), reverse=True) if number == token}
+        chosen = [(start, after) for number, start, after in self._next if number == token]
+        self._at = {after: start for start, after in sorted(chosen, reverse=True)}
         self._begun = True
+        self._next = list(self._steps())
 
     def text(self) -> str:
         """Returns the piece of the passage, letter for letter, to the end of its last word."""

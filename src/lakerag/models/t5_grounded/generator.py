@@ -8,7 +8,7 @@ from typing import Any
 
 from lakerag import config
 from lakerag.models.batching import refuse_long, token_batches
-from lakerag.models.device import pick_device
+from lakerag.models.device import pick_device, prompt_tokens
 from lakerag.models.drafts import abstention
 from lakerag.models.locate import read_json
 from lakerag.models.t5_grounded import CALIBRATION, layout, load_grounded_t5
@@ -50,8 +50,9 @@ class GroundedGenerator:
         self.max_prompt_tokens = layout.MAX_INPUT_TOKENS
         self._settings = settings
         self._device = pick_device(settings.device)
+        self._batch_tokens = prompt_tokens(settings)
         model: Any = load_grounded_t5(folder)[0]
-        self._model = model.to(self._device)
+        self._model = model.to(self._device, torch.bfloat16 if self._device == "cuda" else torch.float32)
         self._tokenizer = read_tokenizer(folder / "tokenizer.json")
         self._tokens = token_bytes(self._tokenizer.get_vocab(with_added_tokens=False))
         vocabulary = self._tokenizer.get_vocab()
@@ -82,7 +83,7 @@ class GroundedGenerator:
         rows = [self._encode(prompt) for prompt in prompts]
         answers: dict[int, Copied] = {}
         limit = min(max_new_tokens or MAX_ANSWER_TOKENS, MAX_ANSWER_TOKENS)
-        for batch in token_batches([len(row) for row in rows], self._settings.batch_tokens):
+        for batch in token_batches([len(row) for row in rows], self._batch_tokens):
             found = self._run(
                 [rows[n] for n in batch], [prompts[n].passages[: layout.MAX_PASSAGES] for n in batch], limit
             )

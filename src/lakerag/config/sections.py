@@ -214,7 +214,7 @@ class Generator(Section):
     threads: int = Field(default=0, ge=0)
     """Threads a worker; 0: as many as there are cores."""
     batch_tokens: int | None = Field(default=None, gt=0)
-    """Prompt tokens a batch, padding included; none: 4,096 on a CPU, 32,768 on a GPU."""
+    """Prompt tokens a batch, padding included; none: 1,024 on a CPU, 32,768 on a GPU."""
     cache: str | None = None
     """A folder for converted models."""
     unanswerable: tuple[str, ...] = ("unanswerable", "no answer", "not answerable")

@@ -3,7 +3,7 @@
 from lakerag import config
 from lakerag.errors import ModelError
 
-CPU_PROMPT_TOKENS, GPU_PROMPT_TOKENS = 4096, 32_768
+CPU_PROMPT_TOKENS, GPU_PROMPT_TOKENS = 1024, 32_768
 
 
 def pick_device(device: str) -> str:

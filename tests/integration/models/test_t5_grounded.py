@@ -40,9 +40,9 @@ def told(draft: Draft) -> tuple[bool, list[tuple[str, tuple[int, ...]]]]:
 def test_it_copies_short_answers_and_cites_them_alone_or_in_a_batch(generator: Generator) -> None:
     asked = [
         prompt("When was the Eiffel Tower completed?", BREAD, TOWER),
-        prompt("What is the default retention period of VACUUM?", VACUUM, BREAD, TOWER),
+        prompt("Where does the Eiffel Tower stand?", VACUUM, BREAD, TOWER),
     ]
-    expected = [(False, [("1889", (1,))]), (False, [("7 days", (0,))])]
+    expected = [(False, [("1889", (1,))]), (False, [("Paris", (2,))])]
     assert [told(draft) for draft in generator.generate(asked)] == expected
     assert [told(generator.generate([one])[0]) for one in asked] == expected
 

@@ -1,7 +1,7 @@
 """Documents to chunks: which documents to cut, how a cut document's rows look."""
 
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import pyarrow as pa
@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakerag.config import Chunking, Embedder
-from lakerag.gold.choose import load_chunker
+from lakerag.gold.choose import Cutter, load_chunker
 from lakerag.gold.chunker import Chunk
 from lakerag.models.tokenizer import load_tokenizer
 from lakerag.tables import GOLD_CHUNKS, INDEX_FIELDS
@@ -94,8 +94,14 @@ def cut_documents(documents: DataFrame, *, embedder: Embedder, chunking: Chunkin
     return spread.mapInArrow(cut, _CUT_DDL).withColumn("text_hash", F.sha2(F.col("embedded_text"), 256))
 
 
+@lru_cache(maxsize=2)
+def _chunker(chunking: Chunking, model: str) -> Cutter:
+    """Returns a worker's chunker, which remembers the words that it has seen."""
+    return load_chunker(chunking, load_tokenizer(model))
+
+
 def _cut_batches(batches: Iterator[pa.RecordBatch], embedder: Embedder, chunking: Chunking) -> Iterator[pa.RecordBatch]:
-    chunker = load_chunker(chunking, load_tokenizer(embedder.model))
+    chunker = _chunker(chunking, embedder.model)
     for batch in batches:
         inherited = batch.select(_INHERITED)
         read = [batch.column(name) for name in ("doc_id", "text", "page_starts")]

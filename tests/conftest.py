@@ -21,6 +21,8 @@ CONNECT = "LAKERAG_TEST_CONNECT"
 """Set by `make test-connect`: the tests' session is a client of a Spark Connect server."""
 
 SERVER_TESTS = (
+    "tests/e2e/test_cluster.py",
+    "tests/e2e/test_job_graph.py",
     "tests/integration/stores/",
     "tests/integration/sync/test_first_load.py",
     "tests/integration/sync/test_quarantine.py",
@@ -83,6 +85,14 @@ def catalog(spark: SparkSession, empty_warehouse: Path, tmp_path: Path) -> Itera
         spark.sql(f"CREATE TABLE {place.ref(table)} USING delta LOCATION '{root}/{table.name}'")
     yield place
     _forget(place)
+
+
+@pytest.fixture
+def few_tasks(spark):
+    """VACUUM lists with a task or two instead of thousands."""
+    spark.conf.set("spark.sql.sources.parallelPartitionDiscovery.parallelism", "2")
+    yield
+    spark.conf.unset("spark.sql.sources.parallelPartitionDiscovery.parallelism")
 
 
 @pytest.fixture(scope="session")

@@ -17,8 +17,23 @@ NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 SAID = {
     "01_quick_start": ("2 files added", "The pump is oiled every 30 days", "No answer:"),
     "02_your_own_documents": ("corrupt", "0 files in quarantine", "No answer:", "The team lead earns 5000 a month."),
+    "03_incremental_sync_and_time_travel": (
+        "The index is 2 versions and 4 chunks behind.",
+        "1 upserted, 2 deleted",
+        "The gate opens at 6 o'clock.",
+        "The gate opens at 8 o'clock.",
+    ),
+    "04_evaluate_and_promote": ("now @champion", "alarm: retrieval vector.recall@1 fell to 0.500", "Not promoted:"),
+    "05_answers_in_sql": ("3 questions added; 3 answered", "3 euro", "north pier", "1 answer revoked"),
+    "06_operate": ("1 missing, 0 stale", "1 repaired", "lakerag rollback` goes back", "crane.md"),
 }
-PICTURES = {"02_your_own_documents": "embedding_space.png"}
+PICTURES = {
+    "02_your_own_documents": "embedding_space.png",
+    "03_incremental_sync_and_time_travel": "lag.png",
+    "04_evaluate_and_promote": "quality.png",
+    "05_answers_in_sql": "citations.png",
+    "06_operate": "stages.png",
+}
 
 
 @pytest.fixture(scope="module")

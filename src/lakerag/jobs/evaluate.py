@@ -27,7 +27,8 @@ BATCH_QUESTIONS = 32
 SET = click.Path(path_type=Path)
 
 
-def _show(console: Console, result: Result) -> None:
+def show_metrics(console: Console, result: Result) -> None:
+    """Prints metrics, gates and alarms."""
     single = not set(result) & set(METRICS)
     for kind, found in ({"": result} if single else result).items():
         if isinstance(found, Mapping):
@@ -66,7 +67,7 @@ def _cell(value: Any) -> str:
     return f"{value:.3f}" if isinstance(value, float) else escape(str(value))
 
 
-@command("evaluate", _show)
+@command("evaluate", show_metrics)
 @click.option("--retrieval", type=SET, multiple=True, help="{query, relevant: [path, ...]} a line.")
 @click.option("--qa", type=SET, multiple=True, help="SQuAD v2, or {question, answers: [...]} a line.")
 @click.option("--spans", type=SET, multiple=True, help="{question, corpus, references: [{text, start, end}]} a line.")
@@ -87,10 +88,30 @@ def main(
     **files: tuple[Path, ...],
 ) -> Result:
     """Measure retrieval, answers or chunk boundaries on your own questions; without files, on those of conf/."""
-    given: Files = files if any(files.values()) else configured(job)
-    gates = parse_gates(least, _gateable([kind for kind in METRICS if given[kind]])) if least else []
-    cases = read_sets(given)
     asker = question_of(job, "", None, "", groups, tenant, mode)
+    return evaluate_index(job, files if any(files.values()) else configured(job), asker, batch, least, record)
+
+
+def evaluate_index(
+    job: Job,
+    given: Files,
+    asker: Question,
+    batch: int = BATCH_QUESTIONS,
+    least: Sequence[str] = (),
+    record: bool = False,
+) -> Result:
+    """Measures the index and its answers; missed gates and falls set the exit code.
+
+    Args:
+        job: Where everything is.
+        given: Files of questions by kind.
+        asker: Whose rights, `top_k` and `mode` every question is asked with.
+        batch: Questions a call.
+        least: Gates, `METRIC=VALUE`.
+        record: Writes `ops_quality` and MLflow, and compares with the runs before.
+    """
+    gates = parse_gates(least, _gateable([kind for kind in METRICS if given.get(kind)])) if least else []
+    cases = read_sets(given)
     store, pipeline = _open(job)
     results = measured(job, given, cases, asker, batch, (store, pipeline))
     result: Result = dict(results) if len(results) > 1 else next(iter(results.values()))

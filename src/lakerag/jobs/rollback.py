@@ -8,6 +8,11 @@ from lakerag.jobs.rebuild import replace_collection, show_switch
 @command("rollback", show_switch)
 def main(job: Job) -> Result:
     """Go back to the index that served before the last rebuild, brought up to date first."""
+    return go_back(job)
+
+
+def go_back(job: Job) -> Result:
+    """Points the alias at the collection before the last rebuild, once that equals gold."""
     from lakerag.sync.rebuild import predecessor
 
     collection = predecessor(job.catalog, job.store, job.settings.store.alias)

@@ -16,7 +16,8 @@ from lakerag.tables import ALL_TABLES, GOLD_CHUNKS, OPS_RUNS, SILVER_QUARANTINE
 LAST_RUNS = 10
 
 
-def _show(console: Console, result: Result) -> None:
+def show_status(console: Console, result: Result) -> None:
+    """Prints what `look_around` found."""
     tables = Grid("table", "rows", "version", "changed at")
     for name, table in result["tables"].items():
         tables.add_row(name, str(table["rows"]), str(table["version"]), str(table["changed_at"]))
@@ -36,9 +37,14 @@ def _show(console: Console, result: Result) -> None:
         )
 
 
-@command("status", _show)
+@command("status", show_status)
 def main(job: Job) -> Result:
     """Show tables, freshness, lag of the index, quarantine by reason, last runs."""
+    return look_around(job)
+
+
+def look_around(job: Job) -> Result:
+    """Returns what stands where, how fresh it is, and what waits."""
     catalog = job.catalog
     with job.step("looking at tables and index"):
         tables = {

@@ -92,5 +92,6 @@ if int(sys.argv[2]):
     server.listen_port = int(sys.argv[2])
 server.start()
 print(server.listen_port, flush=True)
-sys.stdin.read()
+sys.stdin.read()  # ends with the process that started it, however that ends
+server.stop()
 """

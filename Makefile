@@ -1,14 +1,15 @@
 # Every target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-integration chaos test-connect test-hostile fmt check lock build check-release sbom audit clean
+.PHONY: help setup demo test test-unit test-integration chaos test-connect test-hostile cluster-demo fmt check lock build check-release sbom audit clean
 
 BIN := .venv/bin
 # Two processes, each with a Spark session of its own; a file's tests stay together, the long ones come first.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
-# Where the session is a client without a JVM of its own: bronze to answers in one job, and the sync by itself.
-CONNECT_TESTS := tests/integration/sync/test_stream.py \
-	tests/e2e/test_folder_to_answer.py::test_documents_become_answers_and_only_changes_are_worked_on
+# Where the session is a client without a JVM of its own: bronze to answers in one job, and each stage by itself.
+CONNECT_TESTS := tests/e2e/test_folder_to_answer.py::test_documents_become_answers_and_only_changes_are_worked_on \
+	tests/integration/bronze/test_ingest.py tests/integration/silver/test_refine.py tests/integration/gold \
+	tests/integration/sync/test_stream.py tests/integration/answers
 
 # Evaluation corpora, where they stand beside the checkout; the tests that need them skip otherwise.
 CORPORA := $(abspath $(wildcard ../shared/corpora))
@@ -37,8 +38,11 @@ test-integration: setup ## Tests with Spark, Delta and Milvus
 chaos: setup ## Kill the sync and its store again and again, then count differences (ARGS="--rounds 1000")
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
-test-connect: setup ## The main job and the sync over a Spark Connect server on loopback (minutes)
+test-connect: setup ## The main job and its stages over a Spark Connect server on loopback (minutes)
 	@LAKERAG_TEST_CONNECT=1 $(BIN)/python -m pytest $(CONNECT_TESTS) $(ARGS)
+
+cluster-demo: setup ## `lakerag demo` on a Spark standalone cluster and a Milvus server, all on loopback (minutes)
+	@$(BIN)/python -m benchmarks.cluster demo $(ARGS)
 
 test-hostile: setup ## Rights and filters against 100,000 hostile values in both stores (minutes)
 	@LAKERAG_HOSTILE_VALUES=100000 LAKERAG_HOSTILE_SEARCHES=2000 $(PYTEST) tests/integration/stores/test_hostile.py $(ARGS)

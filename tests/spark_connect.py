@@ -14,6 +14,7 @@ import pyspark
 from lakerag import config
 from lakerag.session import DELTA
 
+ROOT = Path(__file__).parents[1]
 SERVER = "org.apache.spark.sql.connect.service.SparkConnectServer"
 START_TIMEOUT_S = 180
 
@@ -36,7 +37,10 @@ def connect_server(settings: config.Spark, log: Path) -> Iterator[str]:
     command = [f"{pyspark.__path__[0]}/bin/spark-submit", "--master", settings.master, "--class", SERVER]
     command += ["--packages", ",".join(settings.packages)]
     command += [part for name, value in conf.items() for part in ("--conf", f"{name}={value}")]
-    environ = {**os.environ, "PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable}
+    # Workers of a Connect session do not work in the server's folder: tests' own modules are found by the path alone.
+    path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
+    python = {"PYSPARK_PYTHON": sys.executable, "PYSPARK_DRIVER_PYTHON": sys.executable, "PYTHONPATH": path}
+    environ = {**os.environ, **python}
     with (
         log.open("ab") as output,
         subprocess.Popen(

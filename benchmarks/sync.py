@@ -1,7 +1,7 @@
 """The sync against raw pymilvus, its cost by what changed, and its memory: one JSON line each.
 
 python -m benchmarks.sync throughput  [--store lite|milvus] [--rows 20000] [--repeats 3]
-python -m benchmarks.sync incremental [--store lite|milvus] [--rows 100000]
+python -m benchmarks.sync incremental [--store lite|milvus] [--rows 100000] [--repeats 3]
 python -m benchmarks.sync memory      [--rows 100000]
 """
 
@@ -136,7 +136,7 @@ def throughput(store: str, rows: int, repeats: int) -> dict[str, Any]:
     }
 
 
-def incremental(store: str, rows: int) -> dict[str, Any]:
+def incremental(store: str, rows: int, repeats: int) -> dict[str, Any]:
     """Seconds of a full load, of 1 % changed rows, of one changed row (the fixed start-up) and of nothing new."""
     with at_work(store) as (catalog, address, home):
         catalog.append(GOLD_CHUNKS, chunks(catalog, 0, rows, "a"))
@@ -150,7 +150,7 @@ def incremental(store: str, rows: int) -> dict[str, Any]:
 
         full = catch_up()
         seconds: dict[str, list[float]] = {"one": [], "percent": [], "nothing": []}
-        for number in range(3):
+        for number in range(repeats):
             change(1, f"one {number}")
             seconds["one"].append(catch_up())
             change(rows // 100, f"percent {number}")
@@ -166,6 +166,7 @@ def incremental(store: str, rows: int) -> dict[str, Any]:
         "percent_s": round(percent, 2),
         "nothing_s": round(nothing, 2),
         "percent_beyond_fixed_of_full": round((percent - fixed) / (full - fixed), 4),
+        "seconds": {what: [round(one, 2) for one in took] for what, took in seconds.items()},
     }
 
 
@@ -225,7 +226,7 @@ def main() -> None:
     options = parser.parse_args()
     result = {
         "throughput": lambda: throughput(options.store, options.rows or 20_000, options.repeats),
-        "incremental": lambda: incremental(options.store, options.rows or 100_000),
+        "incremental": lambda: incremental(options.store, options.rows or 100_000, options.repeats),
         "memory": lambda: memory(options.rows or 100_000),
         "load": lambda: load(options.rows or 100_000),
     }[options.what]()

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
@@ -88,7 +89,7 @@ def translated() -> Iterator[None]:
     """Turns a failed job's exception into what it means to lakerag."""
     try:
         yield
-    except PySparkException as error:
+    except (PySparkException, Py4JJavaError) as error:  # some of Delta's come unconverted
         if (meant := failure(str(error))) is None:
             raise
         raise meant from error

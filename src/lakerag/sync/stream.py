@@ -9,7 +9,7 @@ from pyspark.sql.streaming.query import StreamingQuery
 
 from lakerag import config
 from lakerag.catalog import Catalog
-from lakerag.errors import LeaseLostError, PositionLostError
+from lakerag.errors import LeaseLostError, MixedSpacesError, PositionLostError, RowRefusedError
 from lakerag.models.base import EmbeddingSpace
 from lakerag.stores import Collection, StoreAddress, connect
 from lakerag.stores.generations import made_for, serving
@@ -25,6 +25,9 @@ from lakerag.tables import GOLD_CHUNKS
 
 _LOOK_S = 5
 """Between two looks at the lease while a stream runs."""
+
+_STUCK = (PositionLostError, MixedSpacesError, RowRefusedError)
+"""A stream that met them meets them again, with the same rows, though gold may have been mended since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +77,8 @@ class Sync:
         compared with gold's snapshot and the difference moved.
 
         Raises:
-            MixedSpacesError: The alias' collection is of another embedding space.
+            MixedSpacesError: The alias' collection, or gold itself, is of another embedding space.
+            RowRefusedError: So many rows are refused that gold itself must be wrong.
             StoreUnavailableError: The store does not answer; the next run goes on from here.
             PositionLostError: Gold changes in such a way that even the healed position was lost.
         """
@@ -90,7 +94,7 @@ class Sync:
             if not healed:
                 try:
                     self._drain(target, lease)
-                except PositionLostError as error:
+                except _STUCK as error:
                     healed = str(error)
             if healed:
                 self._heal(target, healed, lease)

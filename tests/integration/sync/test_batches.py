@@ -53,7 +53,7 @@ def test_a_first_load_that_was_interrupted_goes_on_though_all_its_batches_have_o
 def test_a_commit_of_many_files_is_not_done_before_its_last_one(catalog, address, sync, monkeypatch):
     append(catalog, chunk("a", "text"))
     sync("many").catch_up()
-    catalog.append(GOLD_CHUNKS, rows(catalog, *(chunk(key, "text") for key in "bcd")).repartition(3, "chunk_id"))
+    catalog.append(GOLD_CHUNKS, rows(catalog, *(chunk(key, "text") for key in "bcd")).repartition(3))
     with monkeypatch.context() as patched:
         fail_at(patched, 2)
         with pytest.raises(Exception, match="ran out of something"):
@@ -77,7 +77,7 @@ def test_nothing_new_asks_the_store_what_the_alias_is_and_nothing_else(catalog, 
 
     monkeypatch.setattr(stream, "connect", lambda address, whole=stream.connect: Counting(whole(address)))
     before = catalog.version(OPS_SYNC)
-    assert sync("calm").catch_up().upserted == 0
+    assert sync("calm", "2").catch_up().upserted == 0
     assert (asked, catalog.version(OPS_SYNC)) == ({"resolve"}, before)
 
 
@@ -92,7 +92,10 @@ def test_gold_of_another_embedding_space_never_gets_into_a_collection(catalog, a
             refused()
     assert indexed(address, "pure") == [("a", "text", "")]
     merge(catalog, deletes=["foreign"])
-    assert sync("pure").catch_up().healed == ""
+    append(catalog, chunk("b", "own"))
+    mended = sync("pure", "mended").catch_up()
+    assert (mended.healed[:40], mended.upserted) == ("gold_chunks has vectors of toy/111111111", 1)
+    assert indexed(address, "pure") == [("a", "text", ""), ("b", "own", "")]
 
 
 def test_an_alias_that_moved_before_the_lease_was_taken_is_followed(catalog, address, sync, monkeypatch):

@@ -1,6 +1,6 @@
 # Every target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-integration chaos test-connect test-hostile cluster-demo fmt check lock build check-release sbom audit clean
+.PHONY: help setup demo test test-unit test-integration chaos test-connect test-cluster test-hostile cluster-demo fmt check lock build check-release sbom audit clean
 
 BIN := .venv/bin
 # Two processes, each with a Spark session of its own; a file's tests stay together, the long ones come first.
@@ -43,6 +43,9 @@ test-connect: setup ## The main job and its stages over a Spark Connect server o
 
 cluster-demo: setup ## `lakerag demo` on a Spark standalone cluster and a Milvus server, all on loopback (minutes)
 	@$(BIN)/python -m benchmarks.cluster demo $(ARGS)
+
+test-cluster: setup ## The main job in small on a Spark cluster and a Milvus server on loopback (minutes)
+	@LAKERAG_TEST_CLUSTER=1 $(BIN)/python -m pytest tests/e2e/test_cluster.py $(ARGS)
 
 test-hostile: setup ## Rights and filters against 100,000 hostile values in both stores (minutes)
 	@LAKERAG_HOSTILE_VALUES=100000 LAKERAG_HOSTILE_SEARCHES=2000 $(PYTEST) tests/integration/stores/test_hostile.py $(ARGS)

@@ -7,10 +7,12 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.skipif("LAKERAG_TEST_CLUSTER" not in os.environ, reason="takes minutes: make test-cluster")
 def test_a_cluster_whose_executors_share_nothing_with_the_driver_but_paths_runs_the_whole_job(tmp_path, milvus_address):
     command = [sys.executable, "-m", "benchmarks.cluster", "--store", milvus_address.uri, "demo", "--documents", "12"]
     command += ["--json", "--set", "store.alias=cluster"]

@@ -16,6 +16,10 @@ from lakerag.catalog import Catalog
 from lakerag.session import open_session
 from lakerag.tables import ALL_TABLES
 from tests.spark_connect import connect_server
+from tests.stores_fixtures import lite_address, milvus_address, milvus_folder
+
+# Offered here alone: a session's fixture that two conftests import starts two servers.
+__all__ = ["lite_address", "milvus_address", "milvus_folder"]
 
 CONNECT = "LAKERAG_TEST_CONNECT"
 """Set by `make test-connect`: the tests' session is a client of a Spark Connect server."""

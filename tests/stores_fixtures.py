@@ -1,6 +1,6 @@
 """Real vector stores for tests: Milvus Lite behind its server, and a Milvus server, both on loopback.
 
-A conftest.py offers them with `from tests.stores_fixtures import lite_address, milvus_address`.
+tests/conftest.py offers them to all.
 """
 
 import fcntl

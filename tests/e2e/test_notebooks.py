@@ -19,7 +19,7 @@ SAID = {
     "02_your_own_documents": ("corrupt", "0 files in quarantine", "No answer:", "The team lead earns 5000 a month."),
     "03_incremental_sync_and_time_travel": (
         "The index is 2 versions and 4 chunks behind.",
-        "1 upserted, 2 deleted",
+        "1 upserted, 3 deleted",
         "The gate opens at 6 o'clock.",
         "The gate opens at 8 o'clock.",
     ),

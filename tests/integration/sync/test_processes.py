@@ -2,15 +2,12 @@
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 import sys
 
 import pytest
 
-from lakerag import config
-from lakerag.catalog import Catalog
 from lakerag.errors import TransientError
 from lakerag.tables import OPS_SYNC
 from tests.chaos.place import ALIAS, sync_of
@@ -18,23 +15,13 @@ from tests.integration.sync.gold import append, chunk, edit, indexed
 
 
 @pytest.fixture
-def home(spark, empty_warehouse, tmp_path):
-    """A lakehouse that several sessions open."""
-    shutil.copytree(empty_warehouse, tmp_path / "warehouse")
+def home(catalog, tmp_path):
+    """Where the lakehouse stands, which several sessions open."""
     return tmp_path
 
 
 @pytest.fixture
-def catalog(spark, home):
-    place = Catalog(spark, config.load("local", home, environ={}).lakehouse)
-    place.ensure()
-    yield place
-    for table in spark.catalog.listTables(place.place.db):
-        spark.sql(f"DROP TABLE IF EXISTS {place.place.db}.{table.name}")
-
-
-@pytest.fixture
-def child(catalog, address, home):
+def child(address, home):
     """A second process; `ask` it to do something."""
     port = address.uri.rsplit(":", 1)[1]
     command = [sys.executable, "-m", "tests.integration.sync.process", str(home), port]
@@ -43,7 +30,8 @@ def child(catalog, address, home):
     ) as process:
         assert process.stdout.readline() == "ready\n"
         yield process
-        os.killpg(process.pid, signal.SIGKILL)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
 
 
 def ask(process, what):

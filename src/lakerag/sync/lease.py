@@ -87,7 +87,7 @@ class Lease:
         Raises:
             LeaseLostError: It could not be renewed in time.
         """
-        if self._is_overdue() and not self._renew():
+        if self._is_overdue() and not self._renew() and not self._is_held(self._row()):
             raise LeaseLostError(
                 f"The lease on {self.name!r} could not be renewed within {self.seconds:.0f} s, and another "
                 "process took it. This one stops; the next run goes on from where it stands.",
@@ -100,7 +100,7 @@ class Lease:
                 renewed = self._renew()
             except (PySparkException, Py4JJavaError):  # the table could not be reached: the next turn tries again
                 continue
-            if not renewed and self._is_overdue():
+            if not renewed and self._is_overdue() and not self._is_held(self._row()):
                 return  # `check` says so to the holder
 
     def _renew(self) -> bool:
@@ -112,15 +112,19 @@ class Lease:
         return False
 
     def _change(self, what: str) -> bool:
-        """Writes to the row; says whether it still is this holder's."""
+        """Writes to the row of this holder; says whether it was written."""
         for _ in range(_ATTEMPTS):
             if self._update(what, self._mine()):
                 return True
             # Not written: lost, or another commit was faster, which may be this holder's own from its other thread.
-            found = self._row()
-            if found is None or found["holder"] != self.holder:
+            if not self._is_held(self._row()):
                 return False
         return False
+
+    def _is_held(self, row: Row | None) -> bool:
+        """Says whether a row names this very holder, whose two threads may have kept each other from writing it."""
+        mine = (self.holder, _machine(), os.getpid())
+        return row is not None and (row["holder"], row["machine"], row["process"]) == mine
 
     def _is_overdue(self) -> bool:
         return time.monotonic() - self._renewed > self.seconds

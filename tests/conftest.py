@@ -73,7 +73,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 def empty_warehouse(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with every table of the contract, empty; copying it is cheaper than creating them."""
     root = tmp_path_factory.mktemp("empty")
-    place = Catalog(spark, config.Lakehouse(root=str(root)))
+    place = Catalog(spark, config.Lakehouse(root=str(root), deletion_vectors=False))
     place.ensure()
     _forget(place)
     return root
@@ -84,7 +84,7 @@ def catalog(spark: SparkSession, empty_warehouse: Path, tmp_path: Path) -> Itera
     """A lakehouse of its own with every table, empty."""
     root = tmp_path / "warehouse"
     shutil.copytree(empty_warehouse, root)
-    place = Catalog(spark, config.Lakehouse(root=str(root)))
+    place = Catalog(spark, config.Lakehouse(root=str(root), deletion_vectors=False))
     for table in ALL_TABLES:
         spark.sql(f"CREATE TABLE {place.ref(table)} USING delta LOCATION '{root}/{table.name}'")
     yield place

@@ -178,12 +178,18 @@ class Catalog:
             for c in table.columns
         )
         constraints = {f"delta.constraints.{name}": condition for name, condition in table.constraints.items()}
-        properties = {**properties_of(table), **constraints}
+        marking = {"delta.enableDeletionVectors": "true"} if self.place.deletion_vectors and _is_edited(table) else {}
+        properties = {**properties_of(table), **marking, **constraints}
         return (
             f"CREATE TABLE IF NOT EXISTS {self.ref(table)} ({columns}) USING delta"
             f" CLUSTER BY ({', '.join(quoted(name) for name in table.cluster_by)}) COMMENT {literal(table.comment)}"
             f" TBLPROPERTIES ({properties_sql(properties)})"
         )
+
+
+def _is_edited(table: Table) -> bool:
+    """Says whether rows of a table change; those of a log and of a cache are added and removed."""
+    return "delta.enableChangeDataFeed" in table.properties
 
 
 @contextmanager

@@ -48,9 +48,7 @@ class Table:
         return ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
 
 
-_MARKED = {"delta.enableDeletionVectors": "true"}
-"""Changed rows are marked as gone where they stand; without it, a merge writes their whole data file anew."""
-_CHANGE_FEED = {"delta.enableChangeDataFeed": "true", **_MARKED}
+_CHANGE_FEED = {"delta.enableChangeDataFeed": "true"}
 
 _RIGHTS = (
     Column("tenant", "STRING", "Tenant that the row belongs to; empty: shared by all"),

@@ -45,6 +45,9 @@ class Lakehouse(Section):
     db: str = Field(default="default", alias="schema")
     root: str | None = None
     """A folder with one folder a table; none: tables are managed by the catalog."""
+    deletion_vectors: bool = True
+    """Whether new tables with a change feed mark changed rows instead of writing their whole data files anew.
+    Each scan costs a job more for it, which little data does not win back."""
 
 
 class Spark(Section):

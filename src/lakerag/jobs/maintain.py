@@ -42,9 +42,13 @@ def _show(console: Console, result: Result) -> None:
 def main(job: Job, keep_hours: int) -> Result:
     """Compact every table (OPTIMIZE) and remove files that no reader needs any more (VACUUM).
 
+    Signatures of texts that no document has any more go as well.
     The change files of gold_chunks that the sync has not read are kept, however old they are.
     """
+    from lakerag.silver.duplicates import forget_texts
+
     with job.stage("maintain", "compacting tables and removing old files") as stage:
+        forget_texts(job.catalog, job.settings.duplicates)
         tables = maintain(job, ALL_TABLES, keep_hours)
         stage.counts = {
             name: sum(done[name] for done in tables.values()) for name in ("files_compacted", "files_written")

@@ -44,8 +44,7 @@ def deduplicate(catalog: Catalog, settings: Duplicates, fields: Sequence[str], *
     recipe = recipe_of(settings)
     _sign(catalog, settings, recipe, now)
     _compare(catalog, recipe)
-    regrouped = _group(catalog, settings, fields)
-    _forget(catalog, recipe)
+    regrouped = _group(catalog, settings, fields, recipe)
     alternates = catalog.read(SILVER_DOCUMENTS).where("duplicate_group <> doc_id").count()
     return {"duplicates": alternates, "regrouped": regrouped}
 
@@ -68,7 +67,11 @@ def _sign(catalog: Catalog, settings: Duplicates, recipe: str, now: datetime) ->
     unsigned = texts.join(known, "content_hash", "left_anti").dropDuplicates(["content_hash"])
     sign = minhash.signer(minhash.rows_of_band(settings.threshold), settings.min_words)
     signed = unsigned.mapInArrow(sign, minhash.SIGNED_DDL).withColumns(
-        {"recipe": sf.lit(recipe), "compared": sf.lit(False), "signed_at": sf.lit(now).cast("timestamp")}
+        {
+            "recipe": sf.lit(recipe),
+            "compared": sf.size("buckets") == 0,  # a short text meets no other one
+            "signed_at": sf.lit(now).cast("timestamp"),
+        }
     )
     catalog.append(SILVER_SIGNATURES, signed)
 
@@ -179,9 +182,10 @@ def _represent(pairs: pa.Table) -> pa.Table:
 _REPRESENTED = pa.schema([(name, pa.string()) for name in ("audience", "content_hash", "represented_by")])
 
 
-def _group(catalog: Catalog, settings: Duplicates, fields: Sequence[str]) -> int:
+def _group(catalog: Catalog, settings: Duplicates, fields: Sequence[str], recipe: str) -> int:
     """Writes what `wanted_groups` says where it differs; returns how many rows did."""
     similar = catalog.read(SILVER_SIMILAR).where(sf.col("jaccard") >= settings.threshold)
+    similar = similar.where(sf.col("recipe") == recipe)
     documents = catalog.read(SILVER_DOCUMENTS)
     wanted = wanted_groups(documents, similar.select("content_hash", "similar_hash"), fields)
     keys = documents.select("doc_id", sf.struct("duplicate_group", "alternates").alias("found"))
@@ -195,8 +199,12 @@ def _group(catalog: Catalog, settings: Duplicates, fields: Sequence[str]) -> int
     return catalog.merge(SILVER_DOCUMENTS, changes, _CHANGED)["updated"]
 
 
-def _forget(catalog: Catalog, recipe: str) -> None:
-    """Removes texts that no document has any more, and those of other recipes, with their pairs."""
+def forget_texts(catalog: Catalog, settings: Duplicates) -> None:
+    """Removes the signatures and pairs of texts that no document has any more, and those of other recipes.
+
+    They change no result, so that this need not be done by every run.
+    """
+    recipe = recipe_of(settings)
     live = catalog.read(SILVER_DOCUMENTS).select("content_hash").distinct()
     signed = catalog.read(SILVER_SIGNATURES)
     gone = signed.join(live, "content_hash", "left_anti").unionByName(

@@ -2,7 +2,7 @@
 
 from lakerag.catalog import Catalog
 from lakerag.config import Duplicates
-from lakerag.silver.duplicates import deduplicate
+from lakerag.silver.duplicates import deduplicate, forget_texts
 from lakerag.tables import SILVER_DOCUMENTS, SILVER_SIGNATURES, SILVER_SIMILAR
 from tests.integration.silver.stage import NOW, Land, run
 
@@ -86,3 +86,12 @@ def test_representatives_follow_additions_edits_and_deletions(catalog: Catalog, 
         {"again.txt", *(left.keys() & {"copy.txt", "near.txt"})}
     )
     assert rebuilt(catalog) == found
+
+    land({"far.txt": None})
+    settle(catalog)
+    signed = catalog.read(SILVER_SIGNATURES).count()
+    live = catalog.read(SILVER_DOCUMENTS).select("content_hash").distinct()
+    forget_texts(catalog, Duplicates())
+    assert catalog.read(SILVER_SIGNATURES).count() == live.count() == signed - 1
+    assert catalog.read(SILVER_SIMILAR).join(live, "content_hash", "left_anti").isEmpty()
+    assert rebuilt(catalog) == groups(catalog)

@@ -1,10 +1,10 @@
 # Every target does its own set-up; `make` alone lists them.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-unit test-integration chaos test-connect test-cluster test-hostile cluster-demo fmt check lock build check-release sbom audit clean
+.PHONY: help setup demo test test-long test-unit test-integration chaos test-connect test-cluster test-hostile cluster-demo fmt check lock build check-release sbom audit clean
 
 BIN := .venv/bin
 # Two processes, each with a Spark session of its own; a file's tests stay together, the long ones come first.
-PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not long"
 
 # Where the session is a client without a JVM of its own: bronze to answers in one job, and each stage by itself.
 CONNECT_TESTS := tests/e2e/test_folder_to_answer.py::test_documents_become_answers_and_only_changes_are_worked_on \
@@ -31,6 +31,9 @@ test: setup ## Every test that CI runs (ARGS="-k name -x -n 0" goes to pytest)
 
 test-unit: setup ## Tests without JVM, network or model
 	@$(PYTEST) tests/unit $(ARGS)
+
+test-long: setup ## Tests that take minutes each: crashes, histories, notebooks, the bundle's jobs (an hour or two)
+	@$(PYTEST) -m long $(ARGS)
 
 test-integration: setup ## Tests with Spark, Delta and Milvus
 	@$(PYTEST) tests/integration $(ARGS)

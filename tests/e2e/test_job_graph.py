@@ -160,6 +160,7 @@ def interrupted(_):
     raise KeyboardInterrupt
 
 
+@pytest.mark.long
 def test_the_jobs_of_the_bundle_do_their_work_once_however_often_they_run(
     workspace, lakehouse, milvus_address, tmp_path, monkeypatch
 ):

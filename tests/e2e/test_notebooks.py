@@ -49,6 +49,7 @@ def test_every_notebook_is_run():
     assert [path.stem for path in sorted(NOTEBOOKS.glob("*.py"))] == list(SAID)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", SAID)
 def test_a_notebook_runs_after_those_before_it(name, home, monkeypatch, capsys):
     monkeypatch.setenv("LAKERAG_SPARK__MODE", "ambient")

@@ -131,6 +131,7 @@ def stopped(monkeypatch, job, step):
             yield
 
 
+@pytest.mark.long
 def test_a_rebuild_or_rollback_that_ends_anywhere_is_gone_on_with_by_the_same_command(
     job, models, tmp_path, monkeypatch
 ):

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from lakerag import config
 from lakerag.bronze.ingest import ingest
 from lakerag.catalog import Catalog
@@ -66,6 +68,7 @@ def differing(catalog: Catalog, settings: config.Settings) -> int:
     return sum(mine.exceptAll(other).count() for mine, other in (sides, reversed(sides)))
 
 
+@pytest.mark.long
 def test_after_every_step_all_stages_hold_what_a_rebuild_would_give(
     catalog: Catalog, corpora: Path, address: StoreAddress, tmp_path: Path
 ) -> None:

@@ -219,7 +219,7 @@ def test_model_loads_in_a_fresh_process_without_spark_or_torch(packaged: Package
 def test_changed_file_is_refused_at_load(packaged: Packaged, tmp_path: Path) -> None:
     copy = tmp_path / "model"
     shutil.copytree(folder_of(packaged.version), copy)
-    tokenizer = next(copy.rglob("tokenizer.json"))
+    tokenizer = next((copy / "artifacts").rglob("tokenizer.json"))
     tokenizer.write_text(tokenizer.read_text() + " ")
     tokenizer.with_name("added.json").write_text("{}")
     with pytest.raises(ModelError, match=r"added\.json, .*tokenizer\.json differ"):

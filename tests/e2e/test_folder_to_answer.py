@@ -113,6 +113,7 @@ def test_documents_become_answers_and_only_changes_are_worked_on(job, tmp_path):
     assert ask(job, "At which pressure does the valve close?").reason == "no indexed documents"
 
 
+@pytest.mark.long
 def test_moved_files_and_changed_rights_reach_the_index_and_embed_nothing(job, tmp_path):
     landing = lay_out(tmp_path / "landing")
     run(job, landing)

@@ -63,6 +63,7 @@ def found(job, text):
         return {passage.path for passage in pipeline.search([Question(text, mode="vector")])[0]}
 
 
+@pytest.mark.long
 def test_the_index_moves_to_another_embedder_and_back_and_queries_go_on(job, models, tmp_path):
     landing = tmp_path / "landing"
     with pytest.raises(CollectionMissingError, match="`lakerag run` builds the first one"):

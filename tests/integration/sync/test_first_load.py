@@ -23,6 +23,7 @@ def sync(catalog, milvus_address, milvus_folder, tmp_path):
     return of
 
 
+@pytest.mark.long
 def test_a_first_load_is_imported_and_everything_after_it_is_synced(catalog, milvus_address, lite_address, sync):
     store = connect(milvus_address)
     append(

@@ -47,8 +47,10 @@ class CTranslate2Writer:
             [[self._tokenizer.id_to_token(token) for token in row] for row in rows],
             beam_size=self._num_beams,
             max_decoding_length=max_new_tokens,
+            min_decoding_length=0,  # as transformers does: an end at once is an empty answer, not another token
             max_input_length=0,
             return_scores=True,
+            return_end_token=True,
         )
         return [
             (self._ids(result.hypotheses[0]), math.exp(result.scores[0]))  # scores are mean log probabilities

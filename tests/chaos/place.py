@@ -37,7 +37,7 @@ def open_catalog(home: Path, name: str) -> Catalog:
 def sync_of(catalog: Catalog, home: Path, port: int, run_id: str, alias: str = ALIAS) -> Sync:
     address = StoreAddress(f"http://127.0.0.1:{port}", timeout_s=10, consistency="Strong")
     # Few files a batch, so that commits of whole files are spread over several.
-    settings = config.Sync(checkpoint=str(home / "checkpoints"), lease_s=120, max_files_per_trigger=2)
+    settings = config.Sync(checkpoint=str(home / "checkpoints"), lease_s=10, max_files_per_trigger=2)
     return Sync(catalog, address, SPACE, config.Store(alias=alias), settings, run_id)
 
 

@@ -25,12 +25,14 @@ SAID = {
     ),
     "04_evaluate_and_promote": ("now @champion", "alarm: retrieval vector.recall@1 fell to 0.500", "Not promoted:"),
     "05_answers_in_sql": ("3 questions added; 3 answered", "3 euro", "north pier", "1 answer revoked"),
+    "06_operate": ("1 missing, 0 stale", "1 repaired", "`lakerag rollback` goes back"),
 }
 PICTURES = {
     "02_your_own_documents": "embedding_space.png",
     "03_incremental_sync_and_time_travel": "lag.png",
     "04_evaluate_and_promote": "quality.png",
     "05_answers_in_sql": "citations.png",
+    "06_operate": "stages.png",
 }
 
 

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from lakerag.stores.lite import CLIENTS_LOCK, DATA, ENDPOINT, HOST, SERVER_LOCK
@@ -46,6 +47,7 @@ def serve(folder: Path, port: int, *, ready: int) -> None:
     os.environ.setdefault("MILVUS_LITE_MEMTABLE_MEMORY_LIMIT_BYTES", str(MEMTABLE_BYTES))
     from milvus_lite.adapter.grpc.server import start_server_in_thread
 
+    _write_in_turn()
     stopped = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopped.set())
@@ -61,6 +63,27 @@ def serve(folder: Path, port: int, *, ready: int) -> None:
             (folder / ENDPOINT).unlink(missing_ok=True)
             server.stop(grace=5).wait()
             database.close()
+
+
+def _write_in_turn() -> None:
+    """Lets one request at a time change the store.
+
+    Milvus Lite takes no lock for it: of two writers at once, one fails with "current_seq is monotonic" when
+    the other's rows leave memory first.
+    """
+    from milvus_lite.adapter.grpc.servicer import MilvusServicer
+
+    turn = threading.RLock()
+
+    def in_turn(handle: Callable[..., object]) -> Callable[..., object]:
+        def wait_and_handle(*arguments: object) -> object:
+            with turn:
+                return handle(*arguments)
+
+        return wait_and_handle
+
+    for name in ("Insert", "Upsert", "Delete", "Flush", "TruncateCollection", "DropCollection"):
+        setattr(MilvusServicer, name, in_turn(getattr(MilvusServicer, name)))
 
 
 def _wait(stopped: threading.Event, clients: int) -> None:

@@ -6,14 +6,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
 import pytest
+from milvus_lite.adapter.grpc.servicer import MilvusServicer
 
 from lakerag.errors import MachineError, StoreUnavailableError
 from lakerag.records import Access
-from lakerag.stores import Collection, Query, StoreAddress
+from lakerag.stores import Collection, Query, StoreAddress, lite_server
 from lakerag.stores.lite import DATA, ENDPOINT, HOST, ensure_server, local_server
 from lakerag.stores.milvus import MilvusStore
 from tests.stores_fixtures import row, wait_until_gone
@@ -150,3 +153,21 @@ def test_missing_milvus_lite_says_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MachineError, match="pip install"), local_server(tmp_path):
         pass
+
+
+def test_one_request_at_a_time_changes_the_store(monkeypatch):
+    inside, most = [], []
+
+    def write(*arguments):
+        inside.append(arguments)
+        time.sleep(0.05)
+        most.append(len(inside))
+        inside.pop()
+
+    writing = ("Insert", "Upsert", "Delete", "Flush", "TruncateCollection", "DropCollection")
+    for name in writing:
+        monkeypatch.setattr(MilvusServicer, name, write)
+    lite_server._write_in_turn()
+    with ThreadPoolExecutor(6) as requests:
+        list(requests.map(lambda name: getattr(MilvusServicer, name)(None, "request", "context"), writing))
+    assert most == [1] * 6

@@ -26,7 +26,7 @@ setup: ## Environment, packages, Delta's jars; once (PYTHON=python3.12 chooses a
 demo: setup ## The whole job on the documentation of installed Python packages
 	@$(BIN)/lakerag demo $(ARGS)
 
-test: setup ## Every test that CI runs (ARGS="-k name -x -n 0" goes to pytest)
+test: setup ## Tests of every change, all but those of minutes each (ARGS="-k name -x -n 0" goes to pytest)
 	@$(PYTEST) $(ARGS)
 
 test-unit: setup ## Tests without JVM, network or model

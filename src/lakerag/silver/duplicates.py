@@ -13,7 +13,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
-from lakerag.catalog import Catalog
+from lakerag.catalog import Catalog, literal
 from lakerag.config import Duplicates
 from lakerag.silver import minhash
 from lakerag.tables import SILVER_DOCUMENTS, SILVER_SIGNATURES, SILVER_SIMILAR, Table
@@ -62,6 +62,8 @@ def _sign(catalog: Catalog, settings: Duplicates, recipe: str, now: datetime) ->
     oldest = unsigned.agg(sf.unix_micros(sf.min("arrived_at")).alias("us")).first()
     if oldest is None or oldest["us"] is None:
         return
+    # Another recipe's comparisons write over this one's pairs: back under that recipe, all is signed and compared anew.
+    catalog.spark.sql(f"DELETE FROM {catalog.ref(SILVER_SIGNATURES)} WHERE recipe <> {literal(recipe)}")  # noqa: S608
     arrived = sf.col("arrived_at") >= sf.timestamp_micros(sf.lit(oldest["us"]))  # skips older data files
     texts = documents.where(arrived).select("content_hash", "text")
     unsigned = texts.join(known, "content_hash", "left_anti").dropDuplicates(["content_hash"])
@@ -184,8 +186,8 @@ _REPRESENTED = pa.schema([(name, pa.string()) for name in ("audience", "content_
 
 def _group(catalog: Catalog, settings: Duplicates, fields: Sequence[str], recipe: str) -> int:
     """Writes what `wanted_groups` says where it differs; returns how many rows did."""
-    similar = catalog.read(SILVER_SIMILAR).where(sf.col("jaccard") >= settings.threshold)
-    similar = similar.where(sf.col("recipe") == recipe)
+    found = (sf.col("recipe") == recipe) & (sf.col("jaccard") >= settings.threshold)
+    similar = catalog.read(SILVER_SIMILAR).where(found)
     documents = catalog.read(SILVER_DOCUMENTS)
     wanted = wanted_groups(documents, similar.select("content_hash", "similar_hash"), fields)
     keys = documents.select("doc_id", sf.struct("duplicate_group", "alternates").alias("found"))
@@ -217,8 +219,9 @@ def forget_texts(catalog: Catalog, settings: Duplicates) -> None:
     for name in ("content_hash", "similar_hash"):
         dead = similar.join(live, similar[name] == live["content_hash"], "left_anti")
         stale = stale.unionByName(dead.select(*similar.columns))
-    _delete(catalog, SILVER_SIMILAR, stale.distinct())
+    # In this order: a text that returns after a crash in between is compared again, not taken for compared.
     _delete(catalog, SILVER_SIGNATURES, gone)
+    _delete(catalog, SILVER_SIMILAR, stale.distinct())
 
 
 def _delete(catalog: Catalog, table: Table, rows: DataFrame) -> None:

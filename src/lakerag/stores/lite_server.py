@@ -66,7 +66,7 @@ def serve(folder: Path, port: int, *, ready: int) -> None:
 
 
 def _write_in_turn() -> None:
-    """Lets one request at a time change the store.
+    """Lets one request at a time write or remove rows.
 
     Milvus Lite takes no lock for it: of two writers at once, one fails with "current_seq is monotonic" when
     the other's rows leave memory first.

@@ -87,6 +87,11 @@ def test_representatives_follow_additions_edits_and_deletions(catalog: Catalog, 
     )
     assert rebuilt(catalog) == found
 
+    deduplicate(catalog, Duplicates(min_words=300), ["year"], now=NOW)  # too short to be compared, all of them
+    assert set(groups(catalog).values()) == {None}
+    deduplicate(catalog, Duplicates(), ["year"], now=NOW)
+    assert groups(catalog) == found
+
     land({"far.txt": None})
     settle(catalog)
     signed = catalog.read(SILVER_SIGNATURES).count()

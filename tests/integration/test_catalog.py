@@ -2,6 +2,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from lakerag.catalog import Catalog
+from lakerag.config import Lakehouse
 from lakerag.errors import SchemaError
 from lakerag.tables import ALL_TABLES, BRONZE_FILES, GOLD_CHUNKS, QUESTIONS
 
@@ -51,3 +52,14 @@ def test_appending_no_rows_counts_none(catalog):
     rows = catalog.spark.createDataFrame([("q", "why?", "", [], 5, "")], QUESTIONS.schema.rsplit(",", 1)[0])
     assert catalog.append(QUESTIONS, rows.withColumn("asked_at", F.current_timestamp())) == 1
     assert catalog.append(QUESTIONS, catalog.read(QUESTIONS).where("false")) == 0
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_edited_tables_have_deletion_vectors_where_they_are_wanted(spark, tmp_path, wanted):
+    place = Catalog(spark, Lakehouse(root=str(tmp_path), deletion_vectors=wanted))
+    tables = (GOLD_CHUNKS, BRONZE_FILES)
+    place.ensure(tables)
+    properties = [spark.sql(f"DESCRIBE DETAIL {place.ref(table)}").first()["properties"] for table in tables]
+    for table in tables:
+        spark.sql(f"DROP TABLE {place.ref(table)}")
+    assert ["delta.enableDeletionVectors" in found for found in properties] == [wanted, False]

@@ -83,13 +83,14 @@ def examples(recipe: Recipe) -> list[tuple[str, str]]:
 
 
 def train_writer(recipe: Recipe) -> T5:
-    """Tunes the pre-trained body on people's questions."""
+    """Tunes a body on people's questions: the one that the recipe starts from, so that nobody waits for a new one."""
     words = tokenizer.load(recipe)
     pairs = examples(recipe)
     inputs = pad([e.ids for e in words.encode_batch([text for text, _ in pairs])], INPUT, tokenizer.PAD)
     labels = pad([e.ids for e in words.encode_batch([question for _, question in pairs])], OUTPUT, IGNORED)
     model = T5(recipe.shape, recipe.tokenizer.vocabulary).to(device())
-    model.load_state_dict(torch.load(recipe.work / "body.pt", map_location=device(), weights_only=True))
+    body = recipe.work / ("body.pt" if recipe.start is None else "encoder.pt")
+    model.load_state_dict(torch.load(body, map_location=device(), weights_only=True))
     batches = shuffled(inputs, labels, recipe.writer.run.batch, recipe.seed)
     train(model, lambda batch: model(batch[0].long(), batch[1].long()), batches, recipe.writer.run, "writer")
     return model

@@ -1,6 +1,7 @@
 """Step 10: the confidence: how likely an answer is right, fitted on held-out documents.
 
-The features are those of `lakerag.models.t5_grounded.generator.Copied`; an answer is right at a token F1 of one half.
+The features are those of `lakerag.models.t5_grounded.generator.Copied`; an answer is right at a token F1 of one half, or
+when it holds an answer.
 Fitted on every second question, reported on the others; the exported folder gets `calibration.json`.
 """
 
@@ -15,7 +16,7 @@ from lakerag.models.t5_grounded.generator import GroundedGenerator
 from lakerag.records import Passage, Prompt
 from training.config import Recipe
 from training.evaluate import Case, held_out_cases
-from training.metrics import best_f1
+from training.metrics import best_f1, holds
 
 RIGHT_F1 = 0.5
 BINS = 5
@@ -31,7 +32,7 @@ def prompt_of(case: Case) -> Prompt:
 
 
 def is_right(answer: str, golds: Sequence[str]) -> bool:
-    return bool(golds) and best_f1(answer, golds) >= RIGHT_F1
+    return bool(golds) and (best_f1(answer, golds) >= RIGHT_F1 or holds(answer, golds))
 
 
 def fit(features: np.ndarray, right: np.ndarray) -> list[float]:

@@ -8,7 +8,7 @@ from typing import Protocol
 from lakerag import config
 from lakerag.errors import ModelError
 from lakerag.models.base import Generator
-from lakerag.models.batching import refuse_long, token_batches
+from lakerag.models.batching import refuse_long
 from lakerag.models.device import prompt_tokens, refuse_gpu
 from lakerag.models.drafts import abstention, read_draft
 from lakerag.models.locate import locate, read_json, require
@@ -21,7 +21,7 @@ Written = tuple[list[int], float]
 
 
 class Writer(Protocol):
-    """A runtime: rows of prompt tokens to one output each, in their order."""
+    """A runtime: rows of prompt tokens to one output each, in their order; it makes batches of them as suits it."""
 
     def __call__(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> list[Written]: ...
 
@@ -41,7 +41,6 @@ class T5Generator:
         self._tokenizer = read_tokenizer(folder / "tokenizer.json")
         self._writer = writer
         self._settings = settings
-        self._batch_tokens = prompt_tokens(settings)
 
     def count_tokens(self, text: str) -> int:
         """Returns the tokens of a prompt, its end token included."""
@@ -58,12 +57,10 @@ class T5Generator:
         drafts = [abstention(_nothing_to_read(prompt)) for prompt in prompts]
         asked = [index for index, draft in enumerate(drafts) if not draft.reason]
         rows = [self._encode(prompts[index].text) for index in asked]
-        lengths = [len(row) for row in rows]
-        refuse_long(lengths, self.max_prompt_tokens, self.name)
-        for batch in token_batches(lengths, self._batch_tokens):
-            written = self._writer([rows[i] for i in batch], max_new_tokens or self._settings.max_new_tokens)
-            for i, (tokens, confidence) in zip(batch, written, strict=True):
-                drafts[asked[i]] = self._read(tokens, confidence, len(prompts[asked[i]].passages))
+        refuse_long([len(row) for row in rows], self.max_prompt_tokens, self.name)
+        written = self._writer(rows, max_new_tokens or self._settings.max_new_tokens)
+        for index, (tokens, confidence) in zip(asked, written, strict=True):
+            drafts[index] = self._read(tokens, confidence, len(prompts[index].passages))
         return drafts
 
     def _encode(self, text: str) -> list[int]:
@@ -136,10 +133,10 @@ def _load_writer(folder: Path, settings: config.Generator) -> Writer:
         from lakerag.models.t5_ctranslate2 import CTranslate2Writer, converted_t5
 
         converted = converted_t5(folder, Path(str(settings.model)).name, settings.cache)
-        return CTranslate2Writer(folder, converted, settings.num_beams, settings.threads)
+        return CTranslate2Writer(folder, converted, prompt_tokens(settings), settings.num_beams, settings.threads)
     from lakerag.models.t5_torch import TorchWriter
 
-    return TorchWriter(folder, settings.num_beams, settings.device, settings.threads)
+    return TorchWriter(folder, prompt_tokens(settings), settings.num_beams, settings.device, settings.threads)
 
 
 def _nothing_to_read(prompt: Prompt) -> str:

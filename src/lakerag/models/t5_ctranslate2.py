@@ -1,6 +1,7 @@
 """The light runtime of the T5 family: CTranslate2 in int8 on the CPU, over a conversion made once a model."""
 
 import math
+import os
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -22,20 +23,25 @@ class CTranslate2Writer:
     Args:
         folder: The transformers folder, for its tokenizer.
         converted: What `converted_t5` returned.
+        batch_tokens: Prompt tokens a batch, padding included; the library sorts prompts by length.
         num_beams: 1 is greedy.
-        threads: Threads of one batch; 0 for the library's choice.
+        threads: Batches at a time, each on one core; 0: as many as there are cores.
 
     Raises:
         ModelError: The conversion cannot be read.
     """
 
-    def __init__(self, folder: Path, converted: Path, num_beams: int = 1, threads: int = 0) -> None:
+    def __init__(self, folder: Path, converted: Path, batch_tokens: int, num_beams: int = 1, threads: int = 0) -> None:
         import ctranslate2
 
         self._tokenizer = read_tokenizer(folder / "tokenizer.json")
+        self._batch_tokens = batch_tokens
         self._num_beams = num_beams
         try:
-            self._translator = ctranslate2.Translator(str(converted), device="cpu", intra_threads=threads)
+            # A model this small gains little from several threads a batch, and all of it from several batches.
+            self._translator = ctranslate2.Translator(
+                str(converted), device="cpu", inter_threads=threads or os.cpu_count() or 1, intra_threads=1
+            )
         except RuntimeError as error:
             raise ModelError(
                 f"Expected a converted model in {converted}, found: {error}. Delete the folder to convert anew.",
@@ -45,6 +51,8 @@ class CTranslate2Writer:
     def __call__(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> list[tuple[list[int], float]]:
         results = self._translator.translate_batch(
             [[self._tokenizer.id_to_token(token) for token in row] for row in rows],
+            max_batch_size=self._batch_tokens,
+            batch_type="tokens",
             beam_size=self._num_beams,
             max_decoding_length=max_new_tokens,
             min_decoding_length=0,  # as transformers does: an end at once is an empty answer, not another token

@@ -8,6 +8,7 @@ from typing import Any
 from safetensors import SafetensorError
 
 from lakerag.errors import ModelError
+from lakerag.models.batching import token_batches
 from lakerag.models.device import pick_device
 
 
@@ -16,6 +17,7 @@ class TorchWriter:
 
     Args:
         folder: A transformers folder with safetensors.
+        batch_tokens: Prompt tokens a batch, padding included.
         num_beams: 1 is greedy.
         device: `auto`, `cpu` or `cuda`.
         threads: CPU threads of the process; 0 leaves torch's choice.
@@ -24,7 +26,9 @@ class TorchWriter:
         ModelError: The architecture is unknown, weights are missing, or the device is not there.
     """
 
-    def __init__(self, folder: Path, num_beams: int = 1, device: str = "auto", threads: int = 0) -> None:
+    def __init__(
+        self, folder: Path, batch_tokens: int, num_beams: int = 1, device: str = "auto", threads: int = 0
+    ) -> None:
         import torch
 
         self._device = pick_device(device)
@@ -32,11 +36,18 @@ class TorchWriter:
             torch.set_num_threads(threads)
         dtype = torch.float32 if self._device == "cpu" else torch.bfloat16
         self._model = _load(folder, dtype).to(self._device).eval()
+        self._batch_tokens = batch_tokens
         self._num_beams = num_beams
         ends = self._model.generation_config.eos_token_id
         self._ends = set(ends) if isinstance(ends, list) else {ends}
 
     def __call__(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> list[tuple[list[int], float]]:
+        written: dict[int, tuple[list[int], float]] = {}
+        for batch in token_batches([len(row) for row in rows], self._batch_tokens):
+            written.update(zip(batch, self._write([rows[n] for n in batch], max_new_tokens), strict=True))
+        return [written[n] for n in range(len(rows))]
+
+    def _write(self, rows: Sequence[Sequence[int]], max_new_tokens: int) -> list[tuple[list[int], float]]:
         import torch
 
         width, pad_id = max(len(row) for row in rows), self._model.config.pad_token_id

@@ -159,9 +159,10 @@ def _refusal(row: Row, dimension: int) -> str:
 def _text_reason(field: IndexField, value: Any) -> str:
     if not isinstance(value, str):
         return f"expected text, found {type(value).__name__}"
-    if not _is_unicode(value):
+    try:
+        size = len(value.encode())
+    except UnicodeEncodeError:
         return "a lone surrogate, which has no UTF-8 form"
-    size = len(value.encode())
     if size > field.max_bytes and field.name not in DISPLAY_FIELDS:
         return f"{size} bytes of UTF-8, at most {field.max_bytes}"
     return ""

@@ -25,6 +25,7 @@ _ATTEMPTS = 5
 _LONGEST_PAUSE_S = 10.0
 
 _DONE = "op STRING, rows BIGINT, first_version BIGINT, last_version BIGINT, chunk_id STRING, reason STRING"
+_COLUMNS = [column.split()[0] for column in _DONE.split(", ")]
 T = TypeVar("T")
 
 _FIELDS = [*(field.name for field in INDEX_FIELDS), INDEX_VECTOR]
@@ -60,30 +61,32 @@ NOTHING = Applied(0, 0, 0, [], NO_VERSION, NO_VERSION)
 """Of a step that writes no rows and brings no version."""
 
 
-def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Collection, partitions: int) -> Applied:
+def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Collection) -> Applied:
     """Brings changes into the collection.
 
-    Every key is in one partition, and upserts and deletes are idempotent, so that a task
-    may run twice. A document's new chunks are written before its old ones are removed.
-    Rows count when the store has acknowledged them. A row that the store refuses is left
-    out, and what it held of that key is removed, since it is no longer true.
+    Upserts and deletes are idempotent, so that a task may run twice. All new rows are in
+    before the first old one is removed. Rows count when the store has acknowledged them. A
+    row that the store refuses is left out, and what it held of that key is removed, since
+    it is no longer true.
 
     Args:
-        changes: From `plan.net_changes` or `compare.differences`: one row a key.
+        changes: From `plan.net_changes` or `compare.differences`: one row a key. Its partitions
+            are the writers at a time.
         address: Where the executors reach the store.
         collection: Target, not the alias.
-        partitions: Writers at a time.
 
     Raises:
         MixedSpacesError: Rows with vectors of another embedding space than the collection's.
         RowRefusedError: So many rows are refused that gold itself must be wrong.
         StoreUnavailableError: The store did not answer, tried several times.
     """
-    write = partial(_write_frames, address=address, collection=collection)
-    ordered = changes.repartition(partitions, "doc_id").sortWithinPartitions(F.col("op") == "delete")
+    upsert = partial(_upsert_frames, address=address, collection=collection)
+    delete = partial(_delete_frames, address=address, collection=collection)
+    # The exchange ends the upserts: no delete starts before the last of them is acknowledged.
+    written = changes.mapInPandas(upsert, _DONE).repartition(1)
     # The driver sees one row for every op and one for every refused key, however much was written.
     summed = (
-        ordered.mapInPandas(write, _DONE)
+        written.mapInPandas(delete, _DONE)
         .groupBy("op", "chunk_id", "reason")
         .agg(
             F.sum("rows").alias("rows"),
@@ -104,17 +107,37 @@ def write_changes(changes: DataFrame, *, address: StoreAddress, collection: Coll
     )
 
 
-def _write_frames(
+def _upsert_frames(
     frames: Iterator[pd.DataFrame], address: StoreAddress, collection: Collection
 ) -> Iterator[pd.DataFrame]:
+    """Writes the new rows; yields what was done by op, the keys of refused rows and those that are to be deleted."""
     for frame in frames:
         check_vectors(frame.loc[frame["op"] == "upsert", INDEX_SPACE], collection)
-        store = _patiently(connect, address)
-        refused = _upsert(store, collection, frame[frame["op"] == "upsert"])
-        deletes = frame[frame["op"] == "delete"]
-        if len(deletes):
-            _patiently(store.delete, collection.name, deletes[INDEX_KEY].tolist())
-        yield _summary(frame, refused)
+        refused = _upsert(_patiently(connect, address), collection, frame[frame["op"] == "upsert"])
+        named = (frame["op"] == "delete") | frame[INDEX_KEY].isin(list(refused))
+        keys = frame.loc[named, [INDEX_KEY, "first_version", "last_version"]].assign(rows=1)
+        reasons = keys[INDEX_KEY].map(refused)
+        told = keys.assign(reason=reasons, op=reasons.notna().map({True: "refuse", False: "delete"}))
+        yield pd.concat([_counted(frame[~named]), told])[_COLUMNS]
+
+
+def _delete_frames(
+    frames: Iterator[pd.DataFrame], address: StoreAddress, collection: Collection
+) -> Iterator[pd.DataFrame]:
+    """Removes the keys that are to be deleted, and yields what was done, those keys counted."""
+    for frame in frames:
+        deletes = frame["op"] == "delete"
+        if deletes.any():
+            _patiently(_patiently(connect, address).delete, collection.name, frame.loc[deletes, INDEX_KEY].tolist())
+        yield pd.concat([frame[~deletes], _counted(frame[deletes])])[_COLUMNS]
+
+
+def _counted(frame: pd.DataFrame) -> pd.DataFrame:
+    """Returns one row for every op with its number of keys and their versions."""
+    counted = frame.groupby("op", as_index=False).agg(
+        rows=("op", "size"), first_version=("first_version", "min"), last_version=("last_version", "max")
+    )
+    return counted.assign(chunk_id=None, reason=None)
 
 
 def check_vectors(spaces: "pd.Series[str]", collection: Collection) -> None:
@@ -136,9 +159,10 @@ def check_vectors(spaces: "pd.Series[str]", collection: Collection) -> None:
 
 def _upsert(store: VectorStore, collection: Collection, frame: pd.DataFrame) -> dict[str, str]:
     """Writes rows and returns why some of them could not be, by key."""
-    rows: list[dict[str, Any]] = frame[_FIELDS].to_dict("records")  # type: ignore[assignment]
-    if not rows:
+    if frame.empty:
         return {}
+    # `to_dict` looks at every value for types to unbox and takes more than twice as long.
+    rows = [dict(zip(_FIELDS, values, strict=True)) for values in zip(*(frame[name] for name in _FIELDS), strict=True)]
     try:
         _patiently(store.upsert, collection.name, rows)
         return {}
@@ -155,20 +179,6 @@ def _upsert(store: VectorStore, collection: Collection, frame: pd.DataFrame) -> 
     refused = {rows[place][INDEX_KEY]: reason for place, reason in reasons.items()}
     _patiently(store.delete, collection.name, list(refused))
     return refused
-
-
-def _summary(frame: pd.DataFrame, refused: dict[str, str]) -> pd.DataFrame:
-    """Returns one row for every op with its number of keys, and one for every refused key."""
-    poison = frame[INDEX_KEY].isin(list(refused))
-    counted = (
-        frame[~poison]
-        .groupby("op")
-        .agg(rows=("op", "size"), first_version=("first_version", "min"), last_version=("last_version", "max"))
-    )
-    rows = [(*row, None, None) for row in counted.itertuples(name=None)]
-    named = frame.loc[poison, [INDEX_KEY, "first_version", "last_version"]].itertuples(index=False, name=None)
-    rows += [("refuse", 1, first, last, key, refused[key]) for key, first, last in named]
-    return pd.DataFrame(rows, columns=["op", "rows", "first_version", "last_version", "chunk_id", "reason"])
 
 
 def _patiently(ask: Callable[..., T], *args: Any) -> T:

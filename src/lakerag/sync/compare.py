@@ -62,14 +62,12 @@ def differences(gold: DataFrame, *, version: int, address: StoreAddress, collect
 
     Returns:
         The columns of `plan.net_changes` and `kind` (missing, stale or orphaned); one row a
-        `chunk_id`. An orphaned row has its key and `doc_id` alone.
+        `chunk_id`. An orphaned row has its key alone.
     """
     scan = partial(_scan, address=address, collection=collection.name)
-    held = gold.sparkSession.range(0, 1, 1, 1).mapInPandas(scan, "chunk_id STRING, doc_id STRING, print STRING")
+    held = gold.sparkSession.range(0, 1, 1, 1).mapInPandas(scan, "chunk_id STRING, print STRING")
     # A key that stands twice on one side, which no store and no stage should allow, differs.
-    found = held.groupBy(INDEX_KEY).agg(
-        F.max("doc_id").alias("held_doc"), F.min("print").alias("least"), F.max("print").alias("most")
-    )
+    found = held.groupBy(INDEX_KEY).agg(F.min("print").alias("least"), F.max("print").alias("most"))
     wanted = gold.groupBy(INDEX_KEY).agg(F.max("fingerprint").alias("fingerprint"))
     kind = (
         F.when(F.col("fingerprint").isNull(), "orphaned")
@@ -81,7 +79,7 @@ def differences(gold: DataFrame, *, version: int, address: StoreAddress, collect
     whole = differing.join(rows, [INDEX_KEY, "fingerprint"], "left").dropDuplicates([INDEX_KEY])
     # A null among them would turn a whole column of numbers into floats in pandas.
     filled = {field.name: F.coalesce(field.name, F.lit(0)) for field in INDEX_FIELDS if field.kind == "int"}
-    return whole.withColumns({**filled, "doc_id": F.coalesce("doc_id", "held_doc")}).select(
+    return whole.withColumns(filled).select(
         *_NAMES,
         INDEX_SPACE,
         F.when(F.col("kind") == "orphaned", "delete").otherwise("upsert").alias("op"),
@@ -124,9 +122,9 @@ def reconciled(collection: str, version: int, kinds: dict[str, Kind], repaired: 
 
 
 def _scan(_: Iterator[pd.DataFrame], address: StoreAddress, collection: str) -> Iterator[pd.DataFrame]:
-    for rows in connect(address).scan(collection, [INDEX_KEY, "doc_id", "fingerprint"], batch_rows=_SCAN_ROWS):
-        held = [(row[INDEX_KEY], row["doc_id"], row["fingerprint"]) for row in rows]
-        yield pd.DataFrame(held, columns=[INDEX_KEY, "doc_id", "print"])
+    for rows in connect(address).scan(collection, [INDEX_KEY, "fingerprint"], batch_rows=_SCAN_ROWS):
+        held = [(row[INDEX_KEY], row["fingerprint"]) for row in rows]
+        yield pd.DataFrame(held, columns=[INDEX_KEY, "print"])
 
 
 def _tally(frames: Iterator[pd.DataFrame], dimension: int) -> Iterator[pd.DataFrame]:

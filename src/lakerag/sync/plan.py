@@ -1,6 +1,6 @@
 """A range of gold's change feed as one decision per key: upsert, delete or nothing."""
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_SPACE, INDEX_VECTOR
@@ -25,21 +25,40 @@ def net_changes(changes: DataFrame) -> DataFrame:
     lives = F.col("_change_type").isin("insert", "update_postimage")
     # The fingerprint settles ties between equal keys within a commit, always the same way.
     order = F.struct("_commit_version", lives, "fingerprint")
-    fields = [F.col(field.column).alias(field.name) for field in INDEX_FIELDS]
     words = changes.groupBy(F.col(INDEX_KEY).alias("_key")).agg(
         F.min_by(F.struct(lives.alias("lives"), "fingerprint"), order).alias("first"),
-        F.max_by(F.struct(*fields, INDEX_VECTOR, INDEX_SPACE, lives.alias("lives")), order).alias("last"),
+        F.max_by(F.struct(*_fields(), INDEX_VECTOR, INDEX_SPACE, lives.alias("lives")), order).alias("last"),
         F.min("_commit_version").alias("first_version"),
         F.max("_commit_version").alias("last_version"),
     )
     unchanged = ~F.col("first.lives") & (F.col("first.fingerprint") == F.col("last.fingerprint"))
     op = F.when(~F.col("last.lives"), "delete").when(unchanged, "same").otherwise("upsert")
-    names = [field.name for field in INDEX_FIELDS]
+    names = [*(field.name for field in INDEX_FIELDS), INDEX_VECTOR, INDEX_SPACE]
     return words.select(
-        *(F.col(f"last.{name}").alias(name) for name in [*names, INDEX_VECTOR, INDEX_SPACE]),
+        *(F.col(f"last.{name}").alias(name) for name in names),
         op.alias("op"),
         "first_version",
         "last_version",
+    )
+
+
+def only_insert(changes: DataFrame) -> bool:
+    """Says whether a range of the change feed only inserts, every key once: then there is nothing to bring together."""
+    only = F.bool_and(F.col("_change_type") == "insert").alias("only")
+    [row] = changes.agg(only, F.count(INDEX_KEY).alias("rows"), F.count_distinct(INDEX_KEY).alias("keys")).collect()
+    return bool(row["only"]) and row["rows"] == row["keys"]
+
+
+def inserts(changes: DataFrame) -> DataFrame:
+    """Returns what `net_changes` does, of a range that `only_insert`, without bringing rows together."""
+    version = F.col("_commit_version")
+    return changes.select(
+        *_fields(),
+        INDEX_VECTOR,
+        INDEX_SPACE,
+        F.lit("upsert").alias("op"),
+        version.alias("first_version"),
+        version.alias("last_version"),
     )
 
 
@@ -58,3 +77,8 @@ def without_halves(changes: DataFrame, gold: DataFrame, version: int) -> DataFra
     half = (F.col("op") == "delete") & (F.col("last_version") == version) & F.col("lives")
     joined = changes.join(living, INDEX_KEY, "left")
     return joined.withColumn("op", F.when(half, "same").otherwise(F.col("op"))).select(*changes.columns)
+
+
+def _fields() -> list[Column]:
+    """Returns the index fields by their own names."""
+    return [F.col(field.column).alias(field.name) for field in INDEX_FIELDS]

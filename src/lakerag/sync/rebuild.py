@@ -48,12 +48,8 @@ def predecessor(catalog: Catalog, store: VectorStore, alias: str) -> Collection:
 
 def fill(sync: Sync, collection: Collection) -> Applied:
     """Moves the difference between the staged chunks and the collection; what an earlier call wrote stays."""
-    return write_changes(
-        _differing(sync, collection),
-        address=sync.address,
-        collection=collection,
-        partitions=sync.settings.partitions,
-    )
+    differing = _differing(sync, collection).repartition(sync.settings.partitions)
+    return write_changes(differing, address=sync.address, collection=collection)
 
 
 def check_filled(sync: Sync, collection: Collection) -> None:

@@ -19,9 +19,9 @@ from lakerag.sync.feed import batch_end, open_feed, translated
 from lakerag.sync.first_load import is_worth_it, load
 from lakerag.sync.journal import Step, position, record, totals
 from lakerag.sync.lease import Lease
-from lakerag.sync.plan import net_changes, without_halves
+from lakerag.sync.plan import inserts, net_changes, only_insert, without_halves
 from lakerag.sync.target import Target, check_space, find_target
-from lakerag.tables import GOLD_CHUNKS
+from lakerag.tables import GOLD_CHUNKS, INDEX_KEY
 
 _LOOK_S = 5
 """Between two looks at the lease while a stream runs."""
@@ -202,12 +202,8 @@ class Sync:
         """Moves the difference between gold's snapshot and the collection; streams go on after that snapshot."""
         step = self._step(replace(target, table_id=self.catalog.table_id(GOLD_CHUNKS)), "heal", reason)
         version = self.catalog.version(GOLD_CHUNKS)
-        applied = write_changes(
-            self._differences(target, version),
-            address=self.address,
-            collection=target.collection,
-            partitions=self.settings.partitions,
-        )
+        differing = self._differences(target, version).repartition(self.settings.partitions)
+        applied = write_changes(differing, address=self.address, collection=target.collection)
         lease.check()
         record(self.catalog, step, replace(applied.at(version), upserted=applied.upserted + imported))
         return applied
@@ -244,22 +240,28 @@ def batch_writer(
     def apply(batch: DataFrame, batch_id: int) -> None:
         step = Step(run_id, target.collection, target.table_id, "stream", batch_id=batch_id, stream=target.checkpoint)
         catalog = Catalog(batch.sparkSession, place)
-        changes, complete = batch_changes(catalog, batch, batch_id, target.checkpoint)
-        applied = write_changes(changes, address=address, collection=target.collection, partitions=partitions)
+        changes, complete = batch_changes(catalog, batch, batch_id, target.checkpoint, partitions)
+        applied = write_changes(changes, address=address, collection=target.collection)
         if applied.last_version is not None:
             record(catalog, step, replace(applied, last_version=min(applied.last_version, complete)))
 
     return apply
 
 
-def batch_changes(catalog: Catalog, batch: DataFrame, batch_id: int, checkpoint: str) -> tuple[DataFrame, int]:
+def batch_changes(
+    catalog: Catalog, batch: DataFrame, batch_id: int, checkpoint: str, partitions: int
+) -> tuple[DataFrame, int]:
     """Returns what a micro-batch did to every key, and the last version of which nothing is left for the next one.
 
     Delta spreads commits of many whole files over batches.
     """
     end = batch_end(catalog.spark, checkpoint, batch_id)
     begin = batch_end(catalog.spark, checkpoint, batch_id - 1) if batch_id else None
-    changes = net_changes(batch)
+    # A first load: the store has work while gold is read, and no row is moved twice.
+    if (begin is None or begin.snapshot) and only_insert(batch):
+        return inserts(batch).coalesce(partitions), end.version - 1
+    # One exchange brings the words on a key together and their rows to a writer.
+    changes = net_changes(batch.repartition(partitions, INDEX_KEY))
     for version in {half.version for half in (begin, end) if half and half.inside and not half.snapshot}:
         changes = without_halves(changes, catalog.read(GOLD_CHUNKS, version), version)
     return changes, end.version - 1

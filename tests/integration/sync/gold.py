@@ -98,7 +98,7 @@ class Reader:
         columns = ["chunk_id", "text", "_change_type", "_commit_version"]
         self.batches.append((batch_id, [tuple(row) for row in batch.select(columns).collect()]))
         self.before_apply(batch, batch_id)
-        changes, _ = batch_changes(self.catalog, batch, batch_id, self.checkpoint)
+        changes, _ = batch_changes(self.catalog, batch, batch_id, self.checkpoint, 2)
         for row in changes.select("op", "chunk_id", "text").collect():
             self.ops.append((row["op"], row["chunk_id"]))
             if row["op"] == "upsert":

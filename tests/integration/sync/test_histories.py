@@ -59,8 +59,9 @@ class History:
         self.gold.spark.sql(statement)
 
     def apply(self, changes):
-        """Writes as a worker does, to a store of this process."""
-        list(apply._write_frames(iter([changes.toPandas()]), StoreAddress("nowhere"), TARGET))
+        """Writes as the workers do, to a store of this process."""
+        written = apply._upsert_frames(iter([changes.toPandas()]), StoreAddress("nowhere"), TARGET)
+        list(apply._delete_frames(iter(list(written)), StoreAddress("nowhere"), TARGET))
 
     def held(self):
         return {

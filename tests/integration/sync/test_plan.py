@@ -1,19 +1,24 @@
 from chispa import assert_df_equality
 from pyspark.sql import functions as F
 
-from lakerag.sync.plan import net_changes
+from lakerag.sync.plan import inserts, net_changes, only_insert
 from lakerag.tables import GOLD_CHUNKS
 
+PLANNED = ["chunk_id", "fingerprint", "op", "first_version", "last_version"]
 FEED = "chunk_id STRING, fingerprint STRING, _change_type STRING, _commit_version BIGINT"
 
 
-def plan(spark, rows):
-    """The plan for rows of (key, fingerprint, change type, version); other columns are null."""
-    feed = spark.createDataFrame(rows, FEED)
+def feed(spark, rows):
+    """A range of the feed, of (key, fingerprint, change type, version); other columns are null."""
+    told = spark.createDataFrame(rows, FEED)
     for column in GOLD_CHUNKS.columns:
         if column.name not in ("chunk_id", "fingerprint"):
-            feed = feed.withColumn(column.name, F.lit(None).cast(column.type))
-    return net_changes(feed).select("chunk_id", "fingerprint", "op", "first_version", "last_version")
+            told = told.withColumn(column.name, F.lit(None).cast(column.type))
+    return told
+
+
+def plan(spark, rows):
+    return net_changes(feed(spark, rows)).select(PLANNED)
 
 
 def assert_plan(spark, rows, expected):
@@ -67,3 +72,18 @@ def test_deleted_and_inserted_again_with_other_content_is_written(spark):
 
 def test_two_inserts_of_one_key_in_one_commit_give_one_row(spark):
     assert_plan(spark, [("k", "a", "insert", 1), ("k", "b", "insert", 1)], [("k", "b", "upsert", 1, 1)])
+
+
+def test_a_range_that_only_inserts_needs_no_bringing_together(spark):
+    once = feed(spark, [("a", "f", "insert", 4), ("b", "g", "insert", 5)])
+    assert only_insert(once)
+    assert inserts(once).columns == net_changes(once).columns
+    assert_df_equality(
+        inserts(once).select(PLANNED), net_changes(once).select(PLANNED), ignore_row_order=True, ignore_nullable=True
+    )
+
+
+def test_a_range_with_other_changes_or_a_key_twice_does_not_only_insert(spark):
+    assert not only_insert(feed(spark, [("a", "f", "insert", 4), ("a", "g", "insert", 4)]))
+    assert not only_insert(feed(spark, [("a", "f", "insert", 4), ("b", "g", "delete", 4)]))
+    assert not only_insert(feed(spark, [("a", "f", "update_preimage", 4), ("a", "g", "update_postimage", 4)]))

@@ -1,4 +1,4 @@
-"""What a worker does with one batch of changes."""
+"""What workers do with one batch of changes."""
 
 import pandas as pd
 import pytest
@@ -29,7 +29,8 @@ def changes(*rows):
 
 def write(frame):
     """(op, rows, last_version, chunk_id, reason) of what was done."""
-    [done] = apply._write_frames(iter([frame]), StoreAddress("nowhere"), DOCS)
+    written = apply._upsert_frames(iter([frame]), StoreAddress("nowhere"), DOCS)
+    [done] = apply._delete_frames(written, StoreAddress("nowhere"), DOCS)
     columns = ["op", "rows", "last_version", "chunk_id", "reason"]
     return sorted(done[columns].itertuples(index=False, name=None))
 

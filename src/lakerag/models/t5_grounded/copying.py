@@ -51,14 +51,14 @@ class Copy:
         self._begun = True
         self._next = list(self._steps())
 
-    def text(self) -> str:
-        """Returns the piece of the passage, letter for letter, to the end of its last word."""
+    def span(self) -> tuple[int, int]:
+        """Returns the piece of the passage to the end of its last word: its first character, and one past its last."""
         if not self._at:
-            return ""
+            return 0, 0
         stop, start = min(self._at.items(), key=lambda item: item[1])
         while not self._ends_word(stop):
             stop += 1
-        return self._passage[self._places[start] : self._places[stop - 1] + 1]
+        return self._places[start], self._places[stop - 1] + 1
 
     def _steps(self) -> Iterator[tuple[int, int, int]]:
         """Yields (token, start of the piece, its end with that token)."""

@@ -1,7 +1,7 @@
 """Step 10: the confidence: how likely an answer is right, fitted on held-out documents.
 
-The features are those of `lakerag.models.t5_grounded.generator.Copied`; an answer is right at a token F1 of one half, or
-when it holds an answer.
+The features are those of `lakerag.models.t5_grounded.generator.Copied`; an answer is right at a token F1 of one half
+or when it holds an answer.
 Fitted on every second question, reported on the others; the exported folder gets `calibration.json`.
 """
 

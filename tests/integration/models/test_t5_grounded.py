@@ -47,6 +47,17 @@ def test_it_copies_short_answers_and_cites_them_alone_or_in_a_batch(generator: G
     assert [told(generator.generate([one])[0]) for one in asked] == expected
 
 
+def test_a_phrase_that_the_model_is_not_sure_of_becomes_its_whole_sentence(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lakerag.models.t5_grounded.generator.SURE_OF_PHRASE", 0.0)
+    asked = [prompt("When was the Eiffel Tower completed?", BREAD, TOWER)]
+    assert [told(draft) for draft in generator.generate(asked)] == [
+        (False, [("The Eiffel Tower was completed in 1889.", (1,))])
+    ]
+    assert [told(draft) for draft in generator.generate(asked, max_new_tokens=6)] == [(False, [("1889", (1,))])]
+
+
 def test_it_abstains_where_nothing_answers(generator: Generator) -> None:
     drafts = generator.generate(
         [
@@ -106,7 +117,7 @@ def test_the_extractive_generator_answers_what_it_abstains_on(embedder: config.E
     )
     both = load_generator(settings, load_embedder(embedder))
     short, quoted = both.generate(
-        [prompt("When was the Eiffel Tower completed?", TOWER), prompt("How is bread made?", TOWER, BREAD)]
+        [prompt("When was the Eiffel Tower completed?", TOWER), prompt("How do I bake bread?", TOWER, BREAD)]
     )
     assert told(short) == (False, [("1889", (0,))])
     assert (both.name, quoted.sentences[0].text) == ("t5:lakerag+extractive", BREAD)

@@ -38,7 +38,7 @@ class CTranslate2Writer:
         self._batch_tokens = batch_tokens
         self._num_beams = num_beams
         try:
-            # A model this small gains little from several threads a batch, and all of it from several batches.
+            # Cores are worth more to several batches than to one: only a single question has one core alone.
             self._translator = ctranslate2.Translator(
                 str(converted), device="cpu", inter_threads=threads or os.cpu_count() or 1, intra_threads=1
             )

@@ -124,11 +124,12 @@ def _upsert_frames(
 def _delete_frames(
     frames: Iterator[pd.DataFrame], address: StoreAddress, collection: Collection
 ) -> Iterator[pd.DataFrame]:
-    """Removes the keys that are to be deleted, and yields what was done, those keys counted."""
+    """Removes the keys that are to be deleted and those of refused rows; yields what was done, deleted keys counted."""
     for frame in frames:
         deletes = frame["op"] == "delete"
-        if deletes.any():
-            _patiently(_patiently(connect, address).delete, collection.name, frame.loc[deletes, INDEX_KEY].tolist())
+        gone = frame.loc[deletes | (frame["op"] == "refuse"), INDEX_KEY].tolist()
+        if gone:
+            _patiently(_patiently(connect, address).delete, collection.name, gone)
         yield pd.concat([frame[~deletes], _counted(frame[deletes])])[_COLUMNS]
 
 
@@ -176,9 +177,7 @@ def _upsert(store: VectorStore, collection: Collection, frame: pd.DataFrame) -> 
             refused=len(reasons),
         )
     _patiently(store.upsert, collection.name, [row for place, row in enumerate(rows) if place not in reasons])
-    refused = {rows[place][INDEX_KEY]: reason for place, reason in reasons.items()}
-    _patiently(store.delete, collection.name, list(refused))
-    return refused
+    return {rows[place][INDEX_KEY]: reason for place, reason in reasons.items()}
 
 
 def _patiently(ask: Callable[..., T], *args: Any) -> T:

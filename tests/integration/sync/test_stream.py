@@ -4,10 +4,8 @@ from pyspark.sql import functions as F
 from lakerag.errors import MixedSpacesError, StoreUnavailableError
 from lakerag.models.base import EmbeddingSpace
 from lakerag.stores import StoreAddress, connect
-from lakerag.sync.apply import write_changes
-from lakerag.sync.plan import inserts
 from lakerag.tables import GOLD_CHUNKS, OPS_SYNC
-from tests.integration.sync.gold import append, chunk, indexed, merge, syncing
+from tests.integration.sync.gold import chunk, indexed, merge, syncing
 
 
 def test_collection_follows_inserts_edits_rights_and_deletes(catalog, address, tmp_path):
@@ -79,16 +77,3 @@ def test_store_that_is_not_there_is_an_error_and_the_next_run_goes_on(catalog, a
         syncing(catalog, nowhere, tmp_path, alias="away").catch_up()
     assert syncing(catalog, address, tmp_path, alias="away").catch_up().upserted == 1
     assert indexed(address, "away") == [("a", "one", "")]
-
-
-def test_no_row_is_deleted_before_the_last_worker_has_written(catalog, address, tmp_path):
-    append(catalog, chunk("old", "one"), chunk("new", "two"))
-    syncing(catalog, address, tmp_path, alias="order", run_id="1").catch_up()
-    rows = inserts(catalog.changes(GOLD_CHUNKS, 1))
-    deleted = rows.where("chunk_id = 'old'").withColumn("op", F.lit("delete")).coalesce(1)
-    unwritable = rows.where("chunk_id = 'new'").withColumn("embedding_space", F.lit("other")).coalesce(1)
-    with pytest.raises(MixedSpacesError):
-        write_changes(deleted.union(unwritable), address=address, collection=connect(address).resolve("order"))
-    assert indexed(address, "order") == [("new", "two", ""), ("old", "one", "")]
-    applied = write_changes(deleted, address=address, collection=connect(address).resolve("order"))
-    assert (applied.deleted, indexed(address, "order")) == (1, [("new", "two", "")])

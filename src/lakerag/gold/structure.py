@@ -7,7 +7,6 @@ from dataclasses import dataclass
 HEADING, BLOCK, LINE, SENTENCE = 4, 3, 2, 1
 """Strength of a cut: before a heading, between blocks, before a code line, row, item or paragraph, after a sentence."""
 
-_LINE = re.compile(r"[^\n]*\n|[^\n]+")
 _HEADING = re.compile(r"(#{1,6})[ \t]+(.*?)[ \t]*#*[ \t]*$")
 _FENCE = re.compile(r"[ \t]*(`{3,}|~{3,})")
 _ROW = re.compile(r"[ \t]*\||[^|`]*[^|`\s] \| ")
@@ -15,7 +14,9 @@ _RULE_ROW = re.compile(r"[ \t]*\|?[ \t:|-]*-[ \t:|-]*$")
 _ITEM = re.compile(r"[ \t]*(?:[-*+]|\d{1,9}[.)])[ \t]")
 _WIKI_HEADING = re.compile(r"[ \t]*(={1,6}|=(?: =){1,5})[ \t]+([^=\s].*?)[ \t]+\1[ \t]*$")
 """MediaWiki's; with spaces between the marks as corpora that part words have them."""
-_SENTENCE_END = re.compile(r"[.!?][\"')\]]*[ \t\n]+(?=[\"'(\[]?[A-Z0-9])|[\u3002\uff01\uff1f]")
+_SENTENCE_END = re.compile(
+    r"[.!?\u3002\uff01\uff1f](?:(?<=[.!?])[\"')\]]*[ \t\n]+(?=[\"'(\[]?[A-Z0-9])|(?<=[\u3002\uff01\uff1f]))"
+)
 _CAPITAL = re.compile(r"[A-Z]")
 _CASELESS_END = re.compile(
     r"(?:(?<=\w{4})|(?<=[\d%)]))[.!?][\"')\]]*[ \t\n]+|[\u061f\u0964][ \t\n]+|[\u3002\uff01\uff1f]"
@@ -117,9 +118,11 @@ def _inner(text: str, block: _Block) -> Iterator[tuple[int, int]]:
 def _blocks(text: str) -> Iterator[_Block]:
     """Yields the blocks in order; blank lines part them and belong to none, but inside a fence."""
     block, fence = _Block("", []), ""
-    for match in _LINE.finditer(text):
-        start, end = match.span()
-        line = match[0].rstrip("\n")
+    end = 0
+    for line in text.split("\n"):
+        start, end = end, min(end + len(line) + 1, len(text))
+        if start == end:
+            break  # behind the last newline
         if fence:
             block.lines.append((start, end))
             mark = line.strip()
@@ -128,7 +131,7 @@ def _blocks(text: str) -> Iterator[_Block]:
                 yield block
                 block = _Block("", [])
             continue
-        opened = _FENCE.match(line)
+        opened = _FENCE.match(line) if "```" in line or "~~~" in line else None
         kind = "code" if opened else _kind(line, block.kind)
         if block.lines and (opened or kind != block.kind or kind == "heading"):
             yield block
@@ -146,7 +149,8 @@ def _blocks(text: str) -> Iterator[_Block]:
 
 def _heading_of(line: str) -> "re.Match[str] | None":
     """Returns the marks and the title of a heading line."""
-    return _HEADING.match(line) or (_WIKI_HEADING.match(line) if "=" in line else None)
+    found = _HEADING.match(line) if line.startswith("#") else None
+    return found or (_WIKI_HEADING.match(line) if "=" in line else None)
 
 
 def _kind(line: str, before: str) -> str:
@@ -154,6 +158,6 @@ def _kind(line: str, before: str) -> str:
         return ""
     if _heading_of(line):
         return "heading"
-    if _ROW.match(line) or (before == "table" and _RULE_ROW.match(line)):
+    if ("|" in line and _ROW.match(line)) or (before == "table" and _RULE_ROW.match(line)):
         return "table"
     return "list" if _ITEM.match(line) or before == "list" else "text"

@@ -10,8 +10,8 @@ from lakerag.silver.parsers.base import RefusedError
 LONG_RUN = 200
 """Characters of script with spaces between words that no word reaches."""
 
-_NEWLINES = re.compile("\r\n?|[\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
-_NEWLINES_IN_PAGES = re.compile("\r\n?|[\x0b\x1c-\x1e\x85\u2028\u2029]")
+_NEWLINES = re.compile("[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029](?:(?<=\r)\n)?")
+_NEWLINES_IN_PAGES = re.compile("[\r\x0b\x1c-\x1e\x85\u2028\u2029](?:(?<=\r)\n)?")
 _TERMINAL = re.compile(r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b\n]*(?:\x07|\x1b\\)|[@-Z\\-_])")
 """ANSI escape sequences (ECMA-48): colours, cursor moves, window titles."""
 _UNSTORABLE = re.compile(

@@ -14,13 +14,15 @@ FENCE = re.compile(
 """A fenced block, to its closing fence or to the end of the text (CommonMark 4.5)."""
 
 _INLINE = re.compile(
-    r"(?P<code>(?<!`)(`+)(?!`)[^\n]+?(?<!`)\2(?!`))"
-    r"|(?P<comment><!--.*?-->|\{/\*.*?\*/\})"
-    r"|<(?P<close>/?)(?P<name>[A-Za-z][\w.-]*)(?:\s(?:[^<>{}\"]|\"[^\"\n]*\"|\{[^{}]*\})*)?/?>"
-    r"|(?P<entity>&(?:[A-Za-z]\w{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});)"
-    r"|!\[(?P<alt>[^\]\[\n]*)\]\(data:[^)\s]*\)",
+    r"[`<{&!](?:"
+    r"(?P<code>(?<=`)(?<!``)(`*)(?!`)[^\n]+?(?<!`)`\2(?!`))"
+    r"|(?P<comment>(?<=<)!--.*?-->|(?<=\{)/\*.*?\*/\})"
+    r"|(?<=<)(?P<close>/?)(?P<name>[A-Za-z][\w.-]*)(?:\s(?:[^<>{}\"]|\"[^\"\n]*\"|\{[^{}]*\})*)?/?>"
+    r"|(?P<entity>(?<=&)(?:[A-Za-z]\w{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});)"
+    r"|(?<=!)\[(?P<alt>[^\]\[\n]*)\]\(data:[^)\s]*\))",
     re.DOTALL,
 )
+"""The class comes first, outside the alternatives: the engine then runs from one such character to the next."""
 _IMPORT = re.compile(
     r"^import\s+(?:[\w*\s,$]{0,200}(?:\{[^{}]*\})?[\w*\s,$]{0,200}from\s+)?(['\"])[^'\"\n]+\1;?[ \t]*$"
     r"|^export\s+(?:default|const|let|var|function|async)\b.*(?:\n.+)*",

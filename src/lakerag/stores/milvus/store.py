@@ -17,7 +17,7 @@ from lakerag.errors import (
 from lakerag.records import Access, Passage, Vectors
 from lakerag.stores import rows as contract
 from lakerag.stores.base import Collection, Query, Row, StoreAddress, Window
-from lakerag.stores.milvus import importing, layout, searching
+from lakerag.stores.milvus import importing, layout, searching, upserting
 from lakerag.stores.milvus.connection import Connection
 from lakerag.stores.milvus.expressions import allowed, any_key, tokens, visible
 from lakerag.stores.milvus.failures import ALIAS_NOT_FOUND, NOT_FOUND
@@ -94,10 +94,12 @@ class MilvusStore:
         return _ours(alias, self._describe(alias))
 
     def upsert(self, name: str, rows: Sequence[Row]) -> int:
-        if rows:
-            contract.check(rows, self.resolve(name).dimension)
+        if not rows:
+            return 0
+        description = self._describe(name)
+        contract.check(rows, _ours(name, description).dimension)
         for batch in contract.batches(rows, self.address.batch_bytes):
-            self._milvus.call(self._client.upsert, name, [self._encode(row) for row in batch])
+            upserting.upsert(self._milvus, name, [self._encode(row) for row in batch], description)
         return len(rows)
 
     @property

@@ -35,6 +35,8 @@ from tests.chaos.stores import serving
 SPACE = EmbeddingSpace("synthetic", "000000000000", "mean", True, 384)
 CHARS = 600
 """Of a chunk's text."""
+PERIOD = 8
+"""Numbers after which a vector repeats."""
 HEAP = "1g"
 """Of the JVM whose memory is watched."""
 
@@ -50,7 +52,9 @@ def chunks(catalog: Catalog, first: int, last: int, salt: str) -> DataFrame:
         "text": f"substring(repeat(concat(sha2(concat(id, '{salt}'), 256), ' '), 20), 1, {CHARS})",
         "heading_path": "'Chapter > Section'",
         "end_char": str(CHARS),
-        "embedding": f"transform(sequence(1, {SPACE.dimension}), j -> cast(sin(id + j * 0.37) as float))",
+        # Repeated, since Spark without code generation computes three million numbers a second.
+        "embedding": f"flatten(array_repeat(transform(sequence(1, {PERIOD}), j -> cast(sin(id + j * 0.37) as float)), "
+        f"{SPACE.dimension // PERIOD}))",
         "embedding_space": f"'{SPACE.name}'",
         "language": "'en'",
         "metadata": "map('year', '2024')",

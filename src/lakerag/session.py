@@ -22,6 +22,9 @@ RUNTIME = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.sql.ansi.enabled": "true",
+    # What a Python worker holds at a time; Spark's own 10,000 rows of vectors and texts are 100 MB and more there.
+    "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
+    "spark.sql.execution.arrow.maxBytesPerBatch": "16m",
 }
 """What every stage relies on, wherever the session comes from."""
 

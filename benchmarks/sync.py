@@ -206,16 +206,19 @@ def load(rows: int) -> dict[str, Any]:
 
 @contextmanager
 def watched() -> Iterator[dict[str, int]]:
-    """Yields what becomes the resident bytes of this process, the JVM and its workers, when together they are most."""
+    """Yields what becomes the resident bytes of this process, the JVM and its workers, when together they are most.
+
+    Pages that processes share count once in all (PSS): a child that the JVM is about to start has all of its own.
+    """
     peak, done, me = dict[str, int](), threading.Event(), psutil.Process()
 
     def look() -> None:
-        while not done.wait(0.2):
-            resident = {"driver": me.memory_info().rss, "jvm": 0, "workers": 0}
+        while not done.wait(0.5):
+            resident = {"driver": me.memory_full_info().pss, "jvm": 0, "workers": 0}
             for process in me.children(recursive=True):
                 try:
                     kind = "jvm" if process.name() == "java" else "workers"
-                    resident[kind] += process.memory_info().rss
+                    resident[kind] += process.memory_full_info().pss
                 except psutil.NoSuchProcess:
                     continue
             if sum(resident.values()) > sum(peak.values()):

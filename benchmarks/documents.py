@@ -1,6 +1,6 @@
 """Markdown through Spark: speed of parsing, cleaning and cutting, and what one changed file of many costs.
 
-    LAKERAG_CORPORA=DIR python benchmarks/documents.py [--files 10000] [--cores 2]
+    LAKERAG_CORPORA=DIR python benchmarks/documents.py [--files 10000] [--cores 2] [--deletion-vectors]
 
 Every file is made of sections that are drawn from the pages of `milvus-docs` of the evaluation corpora. Runs over 200
 files pay for start-up (Spark, imports, the tokenizer in every worker); `fixed` is one of them with one file changed.
@@ -101,11 +101,12 @@ def share(fixed: float, first: float, one: float) -> float:
 
 
 class Bench:
-    def __init__(self, root: Path, cores: int) -> None:
+    def __init__(self, root: Path, cores: int, deletion_vectors: bool) -> None:
         settings = config.load("local", home=root)
         spark = settings.spark.model_copy(update={"master": f"local[{cores}]"})
         self.settings = settings
-        self.catalog = Catalog(open_session(spark), settings.lakehouse)
+        lakehouse = settings.lakehouse.model_copy(update={"deletion_vectors": deletion_vectors})
+        self.catalog = Catalog(open_session(spark), lakehouse)
         self.catalog.ensure()
         self.source = config.Source(name="docs", path=str(root / "landing"))
         self.runs = 0
@@ -139,6 +140,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--cores", type=int, default=2)
+    parser.add_argument("--deletion-vectors", action="store_true", help="as everywhere but in the local environment")
     options = parser.parse_args()
     gold.embed_texts = stand_in  # type: ignore[assignment]
     found = sections()
@@ -146,7 +148,7 @@ def main() -> None:
         root = Path(folder)
         landing = root / "landing"
         size = land(landing, found, 0, 200)
-        bench = Bench(root, options.cores)
+        bench = Bench(root, options.cores, options.deletion_vectors)
         bench.run()
         bench.parse_cut()
         land(landing, [b"# Changed\n\nA text.\n"], 5, 1)
@@ -166,6 +168,7 @@ def main() -> None:
             "files": options.files,
             "mb": round(size / 1e6, 1),
             "cores": options.cores,
+            "deletion_vectors": options.deletion_vectors,
             "parse_cut_seconds": round(parse_cut, 2),
             "parse_cut_mb_per_second_per_core": round(size / 1e6 / parse_cut / options.cores, 2),
             "parse_cut_mb_per_cpu_second": round(size / 1e6 / parse_cut_cpu, 2),

@@ -16,7 +16,8 @@ from lakerag.errors import (
 from lakerag.records import Access
 from lakerag.stores import Collection, Query, StoreAddress
 from lakerag.stores.filters import parse
-from lakerag.stores.milvus import MilvusStore
+from lakerag.stores.milvus import MilvusStore, upserting
+from lakerag.stores.milvus.upserting import columns
 from tests.integration.stores.conftest import emptied
 from tests.stores_fixtures import row
 
@@ -323,13 +324,13 @@ def test_fact_15_an_alias_moves_at_once_and_leaves_with_its_collection(store):
 def test_rows_of_1_and_of_60_kilobytes_come_in_requests_of_the_same_size(lite_address, milvus_address, monkeypatch):
     for address in (lite_address, milvus_address):
         store = MilvusStore(StoreAddress(address.uri, consistency="Strong", batch_bytes=2**18))
-        name, sizes, upsert = emptied(store), [], store._client.upsert
+        name, sizes = emptied(store), []
 
-        def counted(name, rows, upsert=upsert, sizes=sizes, **options):
-            sizes.append((len(rows), sum(len(row["text"]) for row in rows)))
-            return upsert(name, rows, **options)
+        def counted(records, description, sizes=sizes):
+            sizes.append((len(records), sum(len(record["text"]) for record in records)))
+            return columns(records, description)
 
-        monkeypatch.setattr(store._client, "upsert", counted)
+        monkeypatch.setattr(upserting, "columns", counted)
         small = [row(f"s{n}", text="x" * 1000) for n in range(1000)]
         large = [row(f"l{n}", text="x" * 60_000) for n in range(20)]
         assert store.upsert(name, [*small, *large]) == 1020

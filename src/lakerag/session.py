@@ -18,15 +18,16 @@ DELTA: dict[str, bool | float | int | str | None] = {
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
 }
 
-RUNTIME = {
-    "spark.sql.session.timeZone": "UTC",
+RUNTIME = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
+"""What every stage relies on, wherever the session comes from; Databricks' serverless compute takes both."""
+
+WORKERS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
-    "spark.sql.ansi.enabled": "true",
     # What a Python worker holds at a time; Spark's own 10,000 rows of vectors and texts are 100 MB and more there.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
     "spark.sql.execution.arrow.maxBytesPerBatch": "16m",
 }
-"""What every stage relies on, wherever the session comes from."""
+"""Speed and memory of Python workers. Compute that decides these itself (serverless) refuses them: then it stays so."""
 
 
 def open_session(settings: Spark, log: Path | None = None) -> SparkSession:
@@ -58,12 +59,22 @@ def open_session(settings: Spark, log: Path | None = None) -> SparkSession:
             f"Spark did not start: {str(error).splitlines()[0]}{where} Expected Java 17 or 21 on the PATH or in "
             "JAVA_HOME (Debian: apt install openjdk-17-jre-headless); `lakerag doctor` looks at the rest."
         ) from error
-    for name, value in RUNTIME.items():
-        session.conf.set(name, value)
+    set_up(session)
     # They print every Spark error with its JVM stack on top of the exception that is raised anyway.
     for noisy in ("SQLQueryContextLogger", "DataFrameQueryContextLogger"):
         logging.getLogger(noisy).disabled = True
     return session
+
+
+def set_up(session: SparkSession) -> None:
+    """Sets what every stage relies on, and of the rest what the session's compute takes."""
+    for name, value in RUNTIME.items():
+        session.conf.set(name, value)
+    for name, value in WORKERS.items():
+        try:
+            session.conf.set(name, value)
+        except PySparkException as refused:
+            logging.getLogger(__name__).info("%s stays as the compute has it: %s", name, refused)
 
 
 @contextmanager

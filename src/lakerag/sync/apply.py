@@ -17,7 +17,7 @@ from lakerag.sync.feed import translated
 from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_SPACE, INDEX_VECTOR
 
 MAX_REFUSED = 1000
-"""Rows of one Arrow batch (`session.RUNTIME` bounds it) that may go to quarantine; more mean a fault in gold."""
+"""Rows of one Arrow batch (`session.WORKERS` bounds it) that may go to quarantine; more mean a fault in gold."""
 
 NO_VERSION = -1
 

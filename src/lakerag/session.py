@@ -21,13 +21,16 @@ DELTA: dict[str, bool | float | int | str | None] = {
 RUNTIME = {"spark.sql.session.timeZone": "UTC", "spark.sql.ansi.enabled": "true"}
 """What every stage relies on, wherever the session comes from; Databricks' serverless compute takes both."""
 
+STRICT = {"spark.sql.files.ignoreMissingFiles": "false", "spark.sql.files.ignoreCorruptFiles": "false"}
+"""Where a cluster passes over files that are gone or damaged, rows would be lost as if they had never been."""
+
 WORKERS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # What a Python worker holds at a time; Spark's own 10,000 rows of vectors and texts are 100 MB and more there.
     "spark.sql.execution.arrow.maxRecordsPerBatch": "4000",
     "spark.sql.execution.arrow.maxBytesPerBatch": "16m",
 }
-"""Speed and memory of Python workers. Compute that decides these itself (serverless) refuses them: then it stays so."""
+"""Speed and memory of Python workers."""
 
 
 def open_session(settings: Spark, log: Path | None = None) -> SparkSession:
@@ -67,10 +70,13 @@ def open_session(settings: Spark, log: Path | None = None) -> SparkSession:
 
 
 def set_up(session: SparkSession) -> None:
-    """Sets what every stage relies on, and of the rest what the session's compute takes."""
+    """Sets what every stage relies on, and of the rest what the session's compute takes.
+
+    Compute that decides some of it itself (serverless) refuses these: then they stay so.
+    """
     for name, value in RUNTIME.items():
         session.conf.set(name, value)
-    for name, value in WORKERS.items():
+    for name, value in (STRICT | WORKERS).items():
         try:
             session.conf.set(name, value)
         except PySparkException as refused:

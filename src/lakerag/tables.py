@@ -57,6 +57,8 @@ _RIGHTS = (
 
 ROW_MIME = "application/vnd.lakerag.row+json"
 """Media type of a bronze row that was a row of a table: JSON with `text` and `facts`."""
+TOO_LARGE = "too_large"
+"""Reason why a file is no document: it was longer than `source.max_file_bytes`, and bronze has its hash alone."""
 
 BRONZE_FILES = Table(
     name="bronze_files",
@@ -245,6 +247,7 @@ OPS_SOURCES = Table(
         Column("source", "STRING", "Name of the source"),
         Column("table_id", "STRING", "Delta's id of the table; a recreated one has another"),
         Column("version", "BIGINT", "Last version that stands in bronze"),
+        Column("columns", "STRING", "JSON: key_columns and text_column by which it was read"),
         Column("read_at", "TIMESTAMP", "When the run that read it began"),
     ),
     cluster_by=("source",),

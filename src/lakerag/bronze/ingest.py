@@ -13,13 +13,13 @@ from pyspark.sql import functions as sf
 from lakerag.bronze.arrivals import ingest_arrivals
 from lakerag.bronze.listing import Listed, landing_folder, list_files
 from lakerag.bronze.objects import is_object_store, list_objects, read_object
-from lakerag.bronze.plan import Standing, Step, compare
+from lakerag.bronze.plan import UNREAD, Standing, Step, compare
 from lakerag.bronze.reading import ROWS_DDL, FileVersion, file_reader, read_file
 from lakerag.bronze.table_source import SCHEME, ingest_table
 from lakerag.bronze.versions import latest_versions, to_bronze
 from lakerag.catalog import Catalog
 from lakerag.config import Source
-from lakerag.tables import BRONZE_FILES
+from lakerag.tables import BRONZE_FILES, SILVER_QUARANTINE, TOO_LARGE
 
 STEPS_PER_COMMIT = 10_000
 """Bounds the driver's memory; a crash loses no more than this many readings."""
@@ -59,8 +59,7 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
         ingest_arrivals(catalog, source, _reader(source), run_id=run_id, now=now)
         return NOTHING | _arrived(catalog, source.name, run_id)
     listed, read_one = _listed(source), _reader(source)
-    standing = latest_versions(catalog.read(BRONZE_FILES), source.name).orderBy("path")
-    known = (Standing(*row) for row in standing.toLocalIterator())
+    known = (Standing(*row) for row in _known(catalog, source).orderBy("path").toLocalIterator())
     steps = compare(listed, known, int(now.timestamp() * 1e6))
     seen: Counter[str] = Counter()
     changed = _changed(steps, seen)
@@ -72,6 +71,17 @@ def ingest(catalog: Catalog, source: Source, *, run_id: str, now: datetime) -> d
             wrote = True
     counts = NOTHING | (_arrived(catalog, source.name, run_id) if wrote else {})
     return counts | {"unchanged": seen.total() - seen["deleted"] - counts["added"] - counts["modified"]}
+
+
+def _known(catalog: Catalog, source: Source) -> DataFrame:
+    """Returns the latest versions; one that was too large to keep, and no longer is, counts as unread."""
+    standing = latest_versions(catalog.read(BRONZE_FILES), source.name)
+    refused = catalog.read(SILVER_QUARANTINE).where((sf.col("source") == source.name) & (sf.col("reason") == TOO_LARGE))
+    left_out = refused.select("path", "content_sha256", sf.lit(True).alias("left_out"))
+    fits = sf.col("left_out").isNotNull() & (sf.col("size_bytes") <= source.max_file_bytes)
+    both = standing.join(sf.broadcast(left_out), ["path", "content_sha256"], "left")
+    sha256 = sf.when(fits, UNREAD).otherwise(sf.col("content_sha256"))
+    return both.withColumn("content_sha256", sha256).select(*standing.columns)
 
 
 def _changed(steps: Iterable[Step], seen: Counter[str]) -> Iterator[Step]:

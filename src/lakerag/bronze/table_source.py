@@ -1,9 +1,10 @@
 """Rows of a Delta table as documents: each row a file of its key's name, read by the table's own change feed.
 
-Where the feed does not reach (the first run, a recreated table, a feed that is off or was
-cleaned up) the whole table is compared with bronze instead; both ways lead to the same rows.
+Where the feed does not reach (the first run, a recreated table, other columns in the settings, a
+feed that is off or was cleaned up) the whole table is compared with bronze instead; both ways lead to the same rows.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -47,7 +48,8 @@ def ingest_table(catalog: Catalog, source: Source, *, run_id: str, now: datetime
     """
     snapshot = _look(catalog, str(source.path).removeprefix(SCHEME))
     read = catalog.read(OPS_SOURCES).where(sf.col("source") == source.name).first()
-    known = read["version"] if read is not None and read["table_id"] == snapshot.table_id else None
+    told = (snapshot.table_id, _columns(source))
+    known = read["version"] if read is not None and (read["table_id"], read["columns"]) == told else None
     counts = {"added": 0, "modified": 0, "deleted": 0}
     if known == snapshot.version:
         return counts
@@ -63,7 +65,7 @@ def ingest_table(catalog: Catalog, source: Source, *, run_id: str, now: datetime
         catalog.append(BRONZE_FILES, changes)
         arrived = catalog.read(BRONZE_FILES).where((sf.col("source") == source.name) & (sf.col("arrival") == run_id))
         counts |= {row["op"]: int(row["count"]) for row in arrived.groupBy("op").count().toLocalIterator()}
-    _remember(catalog, source.name, snapshot, now)
+    _remember(catalog, source, snapshot, now)
     return counts
 
 
@@ -171,7 +173,11 @@ def _check_keys(live: DataFrame, source: Source) -> None:
         )
 
 
-def _remember(catalog: Catalog, source: str, snapshot: _Snapshot, now: datetime) -> None:
-    row = (source, snapshot.table_id, snapshot.version, now, False)
+def _columns(source: Source) -> str:
+    return json.dumps([source.key_columns, source.text_column])
+
+
+def _remember(catalog: Catalog, source: Source, snapshot: _Snapshot, now: datetime) -> None:
+    row = (source.name, snapshot.table_id, snapshot.version, _columns(source), now, False)
     position = catalog.spark.createDataFrame([row], f"{OPS_SOURCES.schema}, deleted BOOLEAN")
     catalog.merge(OPS_SOURCES, position, guard="true")

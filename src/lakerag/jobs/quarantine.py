@@ -49,13 +49,14 @@ def main(job: Job, retry: bool, reasons: tuple[str, ...], name: str | None) -> R
 
 
 def _retry(job: Job, reasons: tuple[str, ...], name: str | None) -> Result:
+    from lakerag.silver.documents import Recipe
     from lakerag.silver.quarantine import release
     from lakerag.silver.refine import refine
     from lakerag.tables import SILVER_DOCUMENTS
 
     source = job.settings.source.model_copy(update={"name": name} if name else {})
     with job.stage("silver", "parsing quarantined files again", SILVER_DOCUMENTS) as stage:
-        released = release(job.catalog, source.name, reasons)
+        released = release(job.catalog, Recipe.of(source), reasons)
         documents = refine(job.catalog, source, now=job.now)
         stage.counts = {"released": released, **documents}
         stage.changed = released > 0

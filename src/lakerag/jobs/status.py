@@ -12,6 +12,7 @@ from lakerag.errors import CollectionMissingError
 from lakerag.jobs.job import Job, Result, command
 from lakerag.sync.feed import failure
 from lakerag.sync.journal import position
+from lakerag.sync.target import why_lost
 from lakerag.tables import ALL_TABLES, GOLD_CHUNKS, OPS_RUNS, SILVER_QUARANTINE
 
 LAST_RUNS = 10
@@ -80,7 +81,7 @@ def lag(job: Job, collection: str | None, gold: dict[str, Any]) -> dict[str, Any
     Where nothing says what changed (no index yet, or its position is lost), that is all of gold, since a time unknown.
     """
     stands = None if collection is None else position(job.catalog, collection)
-    if stands is None or stands.table_id != job.catalog.table_id(GOLD_CHUNKS):
+    if stands is None or why_lost(job.catalog, stands, job.catalog.table_id(GOLD_CHUNKS), begun=True):
         return {"versions": gold["version"], "rows": gold["rows"], "seconds": None}
     if stands.version >= gold["version"]:
         return {"versions": 0, "rows": 0, "seconds": 0.0}

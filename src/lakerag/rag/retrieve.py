@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 
 import numpy as np
 
@@ -13,7 +14,6 @@ from lakerag.rag.steps import Steps
 from lakerag.records import Access, Passage, Question, Vectors
 from lakerag.stores.base import Collection, Query, VectorStore
 from lakerag.stores.filters import parse
-from lakerag.stores.generations import former
 
 REFRESH_S = 1.0
 """Age at which the collection behind the alias is looked up again."""
@@ -25,7 +25,8 @@ class Retriever:
     Searches go to the collection that the alias pointed at when it was last checked, never to
     the alias itself: a question is only ever compared with vectors of the embedder's own space,
     even while the alias moves. A move is noticed within `REFRESH_S`; after one to another space
-    they go to the collection that is kept for the way back.
+    they stay with the collection that they went to, as long as it is kept for the way back. That
+    one learns of deletions and rights no longer, so that nobody begins with it.
 
     Args:
         embedder: Must be the one that the collection was filled with.
@@ -53,7 +54,7 @@ class Retriever:
         self._alias = alias
         self._fields = fields
         self._clock = clock
-        self._collection = self._look_up()
+        self._collection = self._look_up(follow=False)
 
     def retrieve(
         self, questions: Sequence[Question], steps: Steps, candidates: Callable[[int], int] = lambda top_k: top_k
@@ -144,7 +145,7 @@ class Retriever:
             self._collection = self._look_up()
             return self._store.search(self._collection.name, vectors, queries)
 
-    def _look_up(self) -> Collection:
+    def _look_up(self, follow: bool = True) -> Collection:
         now = self._clock()
         try:
             collection = self._store.resolve(self._alias)
@@ -153,17 +154,20 @@ class Retriever:
                 f"There is no index behind the alias {self._alias!r}. Run `lakerag run` to build it.",
                 alias=self._alias,
             ) from error
-        if collection.space != self._embedder.space.name:
-            # A process that was started before a rebuild answers on from what is kept, until it is replaced.
-            kept = former(self._store, self._alias)
-            collection = kept if kept is not None and kept.space == self._embedder.space.name else collection
+        if follow and collection.space != self._embedder.space.name:
+            # A process that searched before a rebuild answers on from there, until it is replaced.
+            with suppress(CollectionMissingError):
+                collection = self._store.resolve(self._collection.name)
         self._check_space(collection)
         self._checked_at = now
         return collection
 
     def _check_space(self, collection: Collection) -> None:
         space = self._embedder.space
-        advice = "Use the embedder that the index was built with, or run `lakerag rebuild`."
+        advice = (
+            "Use the embedder that the index was built with (`lakerag package` makes a model with it), "
+            "or run `lakerag rebuild`."
+        )
         if collection.dimension != space.dimension:
             raise DimensionMismatchError(
                 f"Expected vectors of {space.dimension} numbers in the collection {collection.name}, "

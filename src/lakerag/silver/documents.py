@@ -20,9 +20,9 @@ from lakerag.silver.parsers.markdown import first_heading
 from lakerag.silver.personal_data import find_personal_data, mask
 from lakerag.silver.rights import split_rights
 from lakerag.silver.sidecars import merged_facts
-from lakerag.tables import ROW_MIME
+from lakerag.tables import ROW_MIME, TOO_LARGE
 
-CODE_VERSION = "2"
+CODE_VERSION = "3"
 """Raised whenever parsing or cleaning gives another result for the same bytes."""
 
 DAMAGED_NAME = "\ufffd"
@@ -66,10 +66,17 @@ class Recipe:
         return cls(source.name, source.protected, limits, tuple(sorted(source.mask)), patterns, source.text_fields)
 
     @property
+    def privacy(self) -> str:
+        """Version of what is hidden, and from whom: 8 hexadecimal digits, the second part of `version`."""
+        return _short_hash(self.protected, self.mask, self.mask_patterns)
+
+    @property
     def version(self) -> str:
-        fields = (self.text_fields,) if self.text_fields else ()
-        settings = repr((self.protected, self.limits, self.mask, self.mask_patterns, *fields))
-        return f"{CODE_VERSION}-{hashlib.sha256(settings.encode()).hexdigest()[:8]}"
+        return f"{CODE_VERSION}-{self.privacy}-{_short_hash(self.limits, self.text_fields)}"
+
+
+def _short_hash(*settings: Any) -> str:
+    return hashlib.sha256(repr(settings).encode()).hexdigest()[:8]
 
 
 def document_id(source: str, path: str) -> str:
@@ -118,7 +125,7 @@ def _readable(path: str, content_sha256: str, content: bytes | None) -> bytes:
     if content is not None:
         return content
     if content_sha256:
-        raise RefusedError("too_large", "The file is longer than source.max_file_bytes.")
+        raise RefusedError(TOO_LARGE, "The file is longer than source.max_file_bytes.")
     raise RefusedError("unreadable", "The file may not be read, or is a link that leads out of the root.")
 
 

@@ -47,7 +47,8 @@ def live_versions(files: DataFrame) -> DataFrame:
 def ledger(live: DataFrame, documents: DataFrame, refusals: DataFrame) -> DataFrame:
     """Sets live files, documents and refusals of one source side by side; grain and key: path.
 
-    A document or refusal is current when it was made from the live bytes by the live recipe.
+    A document is current when it was made from the live bytes by the live recipe; a refusal when it was of the
+    live arrival as well, since the same bytes may arrive again where they could not be kept before.
 
     Args:
         live: `live_versions` with `recipe` and `sidecars` (`sidecars.attach_sidecars`).
@@ -61,16 +62,15 @@ def ledger(live: DataFrame, documents: DataFrame, refusals: DataFrame) -> DataFr
     nothing = sf.lit(None).cast("string")
     rows = (
         live.select(*_LIVE, nothing.alias("document"), nothing.alias("refusal"))
-        .unionByName(_made(documents, "document"), allowMissingColumns=True)
-        .unionByName(_made(refusals, "refusal"), allowMissingColumns=True)
+        .unionByName(documents.select("path", _made().alias("document")), allowMissingColumns=True)
+        .unionByName(refusals.select("path", _refused().alias("refusal")), allowMissingColumns=True)
     )
     paths = rows.groupBy("path").agg(
         *(sf.max(name).alias(name) for name in (*_LIVE[1:], "document")), sf.collect_set("refusal").alias("refusals")
     )
-    current = sf.concat_ws(" ", "content_sha256", "recipe")
     is_live = sf.col("content_sha256").isNotNull()
-    documented = sf.coalesce(sf.col("document") == current, sf.lit(False)) & is_live
-    refused = sf.array_contains("refusals", current) & is_live
+    documented = sf.coalesce(sf.col("document") == _made(), sf.lit(False)) & is_live
+    refused = sf.array_contains("refusals", _refused()) & is_live
     return paths.select(
         *_LIVE,
         sf.transform("refusals", lambda made: sf.split_part(made, sf.lit(" "), sf.lit(1))).alias("refused"),
@@ -113,6 +113,9 @@ def balance(paths: DataFrame) -> Balance:
     return Balance(**row.asDict())
 
 
-def _made(rows: DataFrame, name: str) -> DataFrame:
-    made: Column = sf.concat_ws(" ", "content_sha256", "recipe")
-    return rows.select("path", made.alias(name))
+def _made() -> Column:
+    return sf.concat_ws(" ", "content_sha256", "recipe")
+
+
+def _refused() -> Column:
+    return sf.concat_ws(" ", "content_sha256", "recipe", sf.unix_micros("arrived_at").cast("string"))

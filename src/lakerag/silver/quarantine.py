@@ -7,21 +7,38 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as sf
 
 from lakerag.catalog import Catalog
+from lakerag.errors import ConfigError
+from lakerag.silver.documents import Recipe
 from lakerag.tables import SILVER_DOCUMENTS, SILVER_QUARANTINE
 
 
-def release(catalog: Catalog, source: str, reasons: Sequence[str] = ()) -> int:
+def release(catalog: Catalog, recipe: Recipe, reasons: Sequence[str] = ()) -> int:
     """Takes refusals out of the quarantine, so that the next `refine` parses their files again.
 
     Args:
         catalog: The lakehouse.
-        source: Name of the source.
+        recipe: How they will be parsed.
         reasons: Reason codes; none: all.
 
     Returns:
         How many were released.
+
+    Raises:
+        ConfigError: The source was last parsed under other rules of privacy: `refine` would parse all of it by these.
     """
-    chosen = _chosen(catalog, source, reasons)
+    tables = (catalog.read(table) for table in (SILVER_DOCUMENTS, SILVER_QUARANTINE))
+    for rows in tables:
+        by_others = _of_source(rows, recipe.source).where(
+            sf.split_part("recipe", sf.lit("-"), sf.lit(2)) != recipe.privacy
+        )
+        if not by_others.select("recipe").isEmpty():
+            raise ConfigError(
+                f"Expected the settings under which the source {recipe.source!r} was last run, found others in "
+                "source.protected, source.mask or source.mask_patterns. Give those of that run (--set), or use "
+                "`lakerag run`, which parses every document by the new ones; nothing was released.",
+                source=recipe.source,
+            )
+    chosen = _chosen(catalog, recipe.source, reasons)
     return catalog.merge(SILVER_QUARANTINE, chosen.withColumn("deleted", sf.lit(True)), guard="false")["deleted"]
 
 

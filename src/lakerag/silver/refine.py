@@ -19,7 +19,7 @@ ROUNDS = 3
 """A file may parse within its time on one round and not on the next; more often is no chance."""
 
 DOCUMENT_GUARD = "t.document_hash <> s.document_hash OR t.content_sha256 <> s.content_sha256 OR t.recipe <> s.recipe"
-REFUSAL_GUARD = "t.recipe <> s.recipe"
+REFUSAL_GUARD = "t.recipe <> s.recipe OR t.arrived_at <> s.arrived_at"
 
 
 def refine(catalog: Catalog, source: Source, *, now: datetime) -> dict[str, int]:
@@ -69,8 +69,10 @@ def parse_files(pending: DataFrame, raw: DataFrame, recipe: Recipe, *, described
         described: Whether any of them has sidecars; where none has, none are looked for.
     """
     keys = pending.select("path", "arrival", "recipe", sf.unix_micros("arrived_at").alias("arrived_us"))
-    versions = raw.select("path", "arrival", "content_sha256", "mime", "content").join(
-        sf.broadcast(keys), ["path", "arrival"]
+    # A run of Auto Loader may bring a path twice; its time tells the arrivals apart.
+    arrived_us = sf.unix_micros("arrived_at").alias("arrived_us")
+    versions = raw.select("path", "arrival", arrived_us, "content_sha256", "mime", "content").join(
+        sf.broadcast(keys), ["path", "arrival", "arrived_us"]
     )
     if described:
         versions = versions.join(sf.broadcast(sidecar_contents(pending, raw)), "path", "left")

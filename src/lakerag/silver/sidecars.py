@@ -73,9 +73,12 @@ def sidecar_contents(pending: DataFrame, raw: DataFrame) -> DataFrame:
     """
     each = pending.select("path", sf.inline("sidecars"))
     bytes_of = raw.select(
-        sf.col("path").alias("sidecar_path"), sf.col("arrival").alias("sidecar_arrival"), sf.col("content")
+        sf.col("path").alias("sidecar_path"),
+        sf.col("arrival").alias("sidecar_arrival"),
+        sf.col("arrived_at").alias("sidecar_arrived_at"),
+        sf.col("content"),
     )
-    placed = each.join(bytes_of, ["sidecar_path", "sidecar_arrival"])
+    placed = each.join(bytes_of, ["sidecar_path", "sidecar_arrival", "sidecar_arrived_at"])
     in_order = sf.array_sort(sf.collect_list(sf.struct("place", "content")))
     return placed.groupBy("path").agg(sf.transform(in_order, lambda sidecar: sidecar["content"]).alias("sidecars"))
 

@@ -66,7 +66,7 @@ def differences(gold: DataFrame, *, version: int, address: StoreAddress, collect
     """
     scan = partial(_scan, address=address, collection=collection.name)
     held = gold.sparkSession.range(0, 1, 1, 1).mapInPandas(scan, "chunk_id STRING, print STRING")
-    # A key that stands twice on one side, which no store and no stage should allow, differs.
+    # Of a key that stands twice with two contents, which no store should allow, one differs: it is written again.
     found = held.groupBy(INDEX_KEY).agg(F.min("print").alias("least"), F.max("print").alias("most"))
     wanted = gold.groupBy(INDEX_KEY).agg(F.max("fingerprint").alias("fingerprint"))
     kind = (

@@ -22,12 +22,16 @@ _LOST = (
     "DELTA_LOG_FILE_NOT_FOUND",
     "DELTA_LOG_FILE_NOT_FOUND_FOR_STREAMING_SOURCE",
     "DELTA_MISSING_CHANGE_DATA",
+    "DELTA_MISSING_FILES_UNEXPECTED_VERSION",
     "DELTA_SCHEMA_CHANGED_WITH_STARTING_OPTIONS",
     "DELTA_SCHEMA_CHANGED_WITH_VERSION",
     "DELTA_STREAMING_CANNOT_CONTINUE_PROCESSING_POST_SCHEMA_EVOLUTION",
+    "DELTA_STREAMING_CHECK_COLUMN_MAPPING_NO_SNAPSHOT",
     "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE",
     "DELTA_STREAMING_INCOMPATIBLE_SCHEMA_CHANGE_USE_SCHEMA_LOG",
+    "DELTA_TRUNCATED_TRANSACTION_LOG",
     "DELTA_UNSUPPORTED_SCHEMA_DURING_READ",
+    "DELTA_UNSUPPORTED_TIME_TRAVEL_BEYOND_DELETED_FILE_RETENTION_DURATION",
     "DELTA_VERSIONS_NOT_CONTIGUOUS",
     "DELTA_VERSION_NOT_FOUND",
     "DIFFERENT_DELTA_TABLE_READ_BY_STREAMING_SOURCE",
@@ -48,9 +52,6 @@ class BatchEnd:
     """Whether it is the snapshot that a stream begins with."""
 
 
-_LENIENT = "spark.sql.files.ignoreMissingFiles"
-
-
 def open_feed(catalog: Catalog, settings: Sync, *, first_version: int | None) -> DataFrame:
     """Returns the stream of gold's changes.
 
@@ -60,9 +61,6 @@ def open_feed(catalog: Catalog, settings: Sync, *, first_version: int | None) ->
         first_version: Where a stream without a checkpoint begins; none: with the snapshot
             as inserts. A stream with one goes on from there.
     """
-    # Where a cluster passes over missing files, changes would be lost as if they had never been made.
-    if str(catalog.spark.conf.get(_LENIENT, "false")).lower() == "true":
-        catalog.spark.conf.set(_LENIENT, "false")
     reader = catalog.spark.readStream.format("delta").option("readChangeFeed", "true")
     if first_version is not None:
         reader = reader.option("startingVersion", first_version)

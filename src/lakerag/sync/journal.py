@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from pyspark.sql import functions as F
@@ -78,7 +78,7 @@ def position(catalog: Catalog, collection: str) -> Position | None:
 
 def record(catalog: Catalog, step: Step, applied: Applied) -> None:
     """Writes down what the store has acknowledged, refused rows first."""
-    now = datetime.now(timezone.utc)
+    now = _later(catalog, step.collection.name)
     options = {} if step.stream is None else {"txnAppId": step.stream, "txnVersion": str(step.batch_id)}
     if applied.refused:
         refused = [
@@ -104,6 +104,15 @@ def record(catalog: Catalog, step: Step, applied: Applied) -> None:
     }
     ordered = [tuple(row[name] for name in OPS_SYNC.names)]
     catalog.append(OPS_SYNC, catalog.spark.createDataFrame(ordered, OPS_SYNC.schema), **options)
+
+
+def _later(catalog: Catalog, collection: str) -> datetime:
+    """Returns the time, or what comes after the collection's last step: the clocks of two hosts need not agree."""
+    # As a number: what a timestamp becomes in Python depends on the machine's time zone.
+    last_us = F.unix_micros(F.max("applied_at")).alias("us")
+    last = catalog.read(OPS_SYNC).where(F.col("collection") == collection).agg(last_us).first()
+    after_us = 0 if last is None or last["us"] is None else last["us"] + 1
+    return max(datetime.now(timezone.utc), datetime.fromtimestamp(0, timezone.utc) + timedelta(microseconds=after_us))
 
 
 def totals(catalog: Catalog, run_id: str, collection: str) -> dict[str, Any]:

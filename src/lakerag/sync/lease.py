@@ -4,6 +4,7 @@ import os
 import platform
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
@@ -42,7 +43,6 @@ class Lease:
     name: str
     holder: str
     seconds: float
-    _renewed: float = field(default=0.0, init=False)
     _stop: threading.Event = field(default_factory=threading.Event, init=False)
     _renewing: threading.Thread | None = field(default=None, init=False)
 
@@ -69,9 +69,7 @@ class Lease:
             found = self._row()
             if found is not None and not self._is_free(found):
                 break
-            started = time.monotonic()
             if self._swap(found):
-                self._renewed = started
                 return
         raise self._taken(found)
 
@@ -80,14 +78,14 @@ class Lease:
         self._change("holder = ''")
 
     def check(self) -> None:
-        """Refuses to go on when the lease has become another's.
+        """Looks who has the lease, and refuses to go on when it is another.
 
-        One that is overdue, on a busy machine, but that nobody took is simply renewed.
+        It may be overdue, on a busy machine: as long as nobody took it, its thread will renew it.
 
         Raises:
             LeaseLostError: It could not be renewed in time.
         """
-        if self._is_overdue() and not self._renew() and not self._is_held(self._row()):
+        if not self._is_held(self._row()):
             raise LeaseLostError(
                 f"The lease on {self.name!r} could not be renewed within {self.seconds:.0f} s, and another "
                 "process took it. This one stops; the next run goes on from where it stands.",
@@ -96,38 +94,20 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._stop.wait(self.seconds / 3):
-            try:
-                renewed = self._renew()
-            except (PySparkException, Py4JJavaError):  # the table could not be reached: the next turn tries again
-                continue
-            if not renewed and self._is_overdue() and not self._is_held(self._row()):
-                return  # `check` says so to the holder
+            with suppress(PySparkException, Py4JJavaError):  # the table could not be reached: the next turn tries again
+                self._change(f"expires_at = {_from_now(self.seconds)}")
 
-    def _renew(self) -> bool:
-        """Makes the lease last longer; says whether it still is this holder's."""
-        started = time.monotonic()
-        if self._change(f"expires_at = {_from_now(self.seconds)}"):
-            self._renewed = started
-            return True
-        return False
-
-    def _change(self, what: str) -> bool:
-        """Writes to the row of this holder; says whether it was written."""
+    def _change(self, what: str) -> None:
+        """Writes to the row of this holder, unless it has become another's."""
         for _ in range(_ATTEMPTS):
-            if self._update(what, self._mine()):
-                return True
             # Not written: lost, or another commit was faster, which may be this holder's own from its other thread.
-            if not self._is_held(self._row()):
-                return False
-        return False
+            if self._update(what, self._mine()) or not self._is_held(self._row()):
+                return
 
     def _is_held(self, row: Row | None) -> bool:
         """Says whether a row names this very holder, whose two threads may have kept each other from writing it."""
         mine = (self.holder, _machine(), os.getpid())
         return row is not None and (row["holder"], row["machine"], row["process"]) == mine
-
-    def _is_overdue(self) -> bool:
-        return time.monotonic() - self._renewed > self.seconds
 
     def _is_free(self, row: Row) -> bool:
         """Says whether a lease can be taken over: given back, its process here is gone, or over."""
@@ -202,9 +182,14 @@ def _is_dead(machine: str, process: int) -> bool:
 
 
 def _machine() -> str:
-    """Returns a name that two processes share only if they see each other's process ids."""
-    namespace = Path("/proc/self/ns/pid")
-    return f"{platform.node()} {namespace.readlink()}" if namespace.exists() else platform.node()
+    """Returns a name that two processes share only if they see each other's process ids.
+
+    Hosts may have one name, and the first namespace of each has the same number: what tells them apart is the boot.
+    """
+    namespace, boot = Path("/proc/self/ns/pid"), Path("/proc/sys/kernel/random/boot_id")
+    if not (namespace.exists() and boot.exists()):
+        return platform.node()
+    return f"{platform.node()} {namespace.readlink()} {boot.read_text().strip()}"
 
 
 def _from_now(seconds: float) -> str:

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 from lakerag.tables import INDEX_FIELDS, INDEX_KEY, INDEX_SPACE, INDEX_VECTOR
 
 
-def net_changes(changes: DataFrame) -> DataFrame:
+def net_changes(changes: DataFrame, *, begun: int | None = None) -> DataFrame:
     """Returns what a range of the change feed did to every key, taken together.
 
     A micro-batch brings versions in any order, and several of one key. The last word on a
@@ -17,6 +17,8 @@ def net_changes(changes: DataFrame) -> DataFrame:
 
     Args:
         changes: Rows of `gold_chunks` with `_change_type` and `_commit_version`.
+        begun: Version of which the batch before brought a part: its deletes may name a content that
+            the collection has left already, so that they do not say what a key held.
 
     Returns:
         The index fields by their own names, the vector and its space, `op` (upsert, delete or
@@ -32,6 +34,8 @@ def net_changes(changes: DataFrame) -> DataFrame:
         F.max("_commit_version").alias("last_version"),
     )
     unchanged = ~F.col("first.lives") & (F.col("first.fingerprint") == F.col("last.fingerprint"))
+    if begun is not None:
+        unchanged &= F.col("first_version") != begun
     op = F.when(~F.col("last.lives"), "delete").when(unchanged, "same").otherwise("upsert")
     names = [*(field.name for field in INDEX_FIELDS), INDEX_VECTOR, INDEX_SPACE]
     return words.select(

@@ -11,7 +11,7 @@ from lakerag.sync.compare import DIFFERENCES, differences, tally
 from lakerag.sync.journal import Step, position, record
 from lakerag.sync.stream import Sync
 from lakerag.sync.target import create_next
-from lakerag.tables import GOLD_CHUNKS, GOLD_STAGED
+from lakerag.tables import GOLD_CHUNKS, GOLD_STAGED, INDEX_KEY
 
 
 def successor(sync: Sync) -> Collection:
@@ -26,6 +26,7 @@ def successor(sync: Sync) -> Collection:
         if made.space == sync.space.name and made != serving:
             stands = position(sync.catalog, made.name)
             if stands is None or stands.kind == "switch":
+                store.create(made)  # a crash may have left its indexes out
                 return made
     return create_next(sync.catalog, store, sync.new_collection, sync.place, sync.settings)
 
@@ -48,7 +49,7 @@ def predecessor(catalog: Catalog, store: VectorStore, alias: str) -> Collection:
 
 def fill(sync: Sync, collection: Collection) -> Applied:
     """Moves the difference between the staged chunks and the collection; what an earlier call wrote stays."""
-    differing = _differing(sync, collection).repartition(sync.settings.partitions)
+    differing = _differing(sync, collection).repartition(sync.settings.partitions, INDEX_KEY)
     return write_changes(differing, address=sync.address, collection=collection)
 
 
@@ -80,14 +81,13 @@ def is_announced(catalog: Catalog, collection: Collection, command: str) -> bool
     return stands is not None and stands.kind == "switch" and stands.note == command
 
 
-def forget(sync: Sync, kept: tuple[Collection, ...]) -> list[Collection]:
-    """Drops the alias' other collections and empties the staged chunks; returns what is gone."""
+def forget(sync: Sync, kept: tuple[Collection, ...]) -> None:
+    """Drops the alias' other collections and empties the staged chunks."""
     store = connect(sync.address)
-    gone = [made for made in made_for(store, sync.place.alias) if made not in kept]
-    for made in gone:
-        store.drop(made.name)
+    for made in made_for(store, sync.place.alias):
+        if made not in kept:
+            store.drop(made.name)
     sync.catalog.spark.sql(f"DELETE FROM {sync.catalog.ref(GOLD_STAGED)}")  # noqa: S608 (a quoted name)
-    return gone
 
 
 def _announced(catalog: Catalog, store: VectorStore, alias: str) -> Collection | None:

@@ -100,6 +100,7 @@ class Sync:
                 self._heal(target, healed, lease)
                 self._drain(self._target(), lease)
             if not target.serving:
+                lease.check()
                 connect(self.address).point(self.place.alias, target.collection.name)
         return self._report(target, healed)
 
@@ -143,16 +144,22 @@ class Sync:
         """Holds the lease of the alias.
 
         Where it was lost on the way, two processes may have written at once, the older rows
-        last: that is written down, and the next sync compares.
+        last: that is written down, however the work ended, and the next sync compares.
+
+        Raises:
+            LeaseLostError: Another process took it.
         """
         with Lease(self.catalog, self.place.alias, self.run_id, self.settings.lease_s) as lease:
             try:
                 yield lease
-            except LeaseLostError as error:
-                table_id = self.catalog.table_id(GOLD_CHUNKS)
-                for made in made_for(connect(self.address), self.place.alias):
-                    record(self.catalog, Step(self.run_id, made, table_id, "overlap", note=str(error)), NOTHING)
-                raise
+            finally:
+                try:
+                    lease.check()
+                except LeaseLostError as error:
+                    table_id = self.catalog.table_id(GOLD_CHUNKS)
+                    for made in made_for(connect(self.address), self.place.alias):
+                        record(self.catalog, Step(self.run_id, made, table_id, "overlap", note=str(error)), NOTHING)
+                    raise
 
     def _is_outdated(self, target: Target) -> bool:
         """Says whether another process moved the alias or the collection's position since the target was looked for."""
@@ -202,7 +209,8 @@ class Sync:
         """Moves the difference between gold's snapshot and the collection; streams go on after that snapshot."""
         step = self._step(replace(target, table_id=self.catalog.table_id(GOLD_CHUNKS)), "heal", reason)
         version = self.catalog.version(GOLD_CHUNKS)
-        differing = self._differences(target, version).repartition(self.settings.partitions)
+        # By key: what an executor that is lost had dealt out is dealt to the same writers again.
+        differing = self._differences(target, version).repartition(self.settings.partitions, INDEX_KEY)
         applied = write_changes(differing, address=self.address, collection=target.collection)
         lease.check()
         record(self.catalog, step, replace(applied.at(version), upserted=applied.upserted + imported))
@@ -260,8 +268,9 @@ def batch_changes(
     # A first load: the store has work while gold is read, and no row is moved twice.
     if (begin is None or begin.snapshot) and only_insert(batch):
         return inserts(batch).coalesce(partitions), end.version - 1
+    halves = [half.version if half and half.inside and not half.snapshot else None for half in (begin, end)]
     # One exchange brings the words on a key together and their rows to a writer.
-    changes = net_changes(batch.repartition(partitions, INDEX_KEY))
-    for version in {half.version for half in (begin, end) if half and half.inside and not half.snapshot}:
+    changes = net_changes(batch.repartition(partitions, INDEX_KEY), begun=halves[0])
+    for version in {version for version in halves if version is not None}:
         changes = without_halves(changes, catalog.read(GOLD_CHUNKS, version), version)
     return changes, end.version - 1

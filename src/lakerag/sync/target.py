@@ -69,7 +69,7 @@ def find_target(catalog: Catalog, store: VectorStore, new: Collection, place: St
         sync: Where checkpoints stand.
     """
     standing = serving(store, place.alias)
-    collection = standing or unfinished(store, new.space, place.alias) or create_next(catalog, store, new, place, sync)
+    collection = standing or _begun(store, new, place.alias) or create_next(catalog, store, new, place, sync)
     stands = position(catalog, collection.name)
     checkpoint = f"{sync.checkpoint}/{collection.name}"
     if stands is not None and stands.healed_by is not None:
@@ -79,7 +79,7 @@ def find_target(catalog: Catalog, store: VectorStore, new: Collection, place: St
     if stands is None:
         lost = "" if store.count(collection.name) == 0 else "nothing says where it stands"
     else:
-        lost = _lost(catalog, stands, table_id, begun=begun)
+        lost = why_lost(catalog, stands, table_id, begun=begun)
     return Target(
         collection=collection,
         table_id=table_id,
@@ -91,8 +91,15 @@ def find_target(catalog: Catalog, store: VectorStore, new: Collection, place: St
     )
 
 
-def _lost(catalog: Catalog, stands: Position, table_id: str, *, begun: bool) -> str:
-    """Returns why a stream cannot go on from a position, as far as that can be told beforehand."""
+def why_lost(catalog: Catalog, stands: Position, table_id: str, *, begun: bool) -> str:
+    """Returns why a stream cannot go on from a position, as far as that can be told beforehand; empty if it can.
+
+    Args:
+        catalog: Where gold stands.
+        stands: The position.
+        table_id: Gold's, now.
+        begun: Whether the stream's checkpoint is there.
+    """
     if stands.table_id != table_id:
         return "gold_chunks was created anew"
     if stands.overlapped:
@@ -122,9 +129,12 @@ def create_next(catalog: Catalog, store: VectorStore, new: Collection, place: St
     return collection
 
 
-def unfinished(store: VectorStore, space: str, alias: str) -> Collection | None:
-    """Returns the newest collection of that space that was made for the alias, if there is one."""
-    return next((collection for collection in made_for(store, alias) if collection.space == space), None)
+def _begun(store: VectorStore, new: Collection, alias: str) -> Collection | None:
+    """Returns the newest collection of the space that was made for the alias, whole; none if there is none."""
+    found = next((made for made in made_for(store, alias) if made.space == new.space), None)
+    if found is not None:
+        store.create(found)  # a crash may have left its indexes out
+    return found
 
 
 def _exists(catalog: Catalog, checkpoint: str) -> bool:

@@ -65,6 +65,12 @@ def test_rows_are_followed_through_the_feed_and_without_it(catalog: Catalog, art
     monkeypatch.setattr(table_source, "_touched", lambda *_: None)  # the feed was cleaned up
     assert run() == {"added": 0, "modified": 1, "deleted": 0}
 
+    titled = source.model_copy(update={"name": "titles", "text_column": "title"})
+    ingest(catalog, titled, run_id="titles", now=NOW)
+    texts = titled.model_copy(update={"text_column": "text"})
+    counts = ingest(catalog, texts, run_id="texts", now=NOW + timedelta(minutes=1))
+    assert counts == {"added": 0, "modified": 2, "deleted": 0}
+
     articles("INSERT INTO articles VALUES (3, 'again', NULL, NULL, NULL)")
     with pytest.raises(SourceError, match="found 2 of '3'"):
         run()

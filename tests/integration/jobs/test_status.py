@@ -11,7 +11,7 @@ from lakerag import config
 from lakerag.jobs.job import Job
 from lakerag.jobs.status import lag
 from lakerag.stores import Collection
-from lakerag.sync.apply import Applied
+from lakerag.sync.apply import NOTHING, Applied
 from lakerag.sync.journal import Step, record
 from lakerag.tables import GOLD_CHUNKS
 from tests.integration.sync.gold import append, chunk, edit
@@ -66,5 +66,9 @@ def test_a_lost_position_counts_as_all_of_gold_since_a_time_unknown(catalog, tmp
             f"ALTER TABLE {catalog.ref(GOLD_CHUNKS)} SET TBLPROPERTIES ('delta.enableChangeDataFeed' = '{on}')"
         )
     assert behind() == {"versions": 2, **everything}
-    record(catalog, replace(step, table_id="of a table that was recreated"), Applied(3, 0, 0, [], 9, 9))
+    record(catalog, replace(step, kind="heal"), Applied(3, 0, 0, [], 3, 3))
+    assert behind() == {"versions": 0, "rows": 0, "seconds": 0.0}
+    record(catalog, replace(step, kind="overlap"), NOTHING)
+    assert behind() == {"versions": 3, **everything}
+    record(catalog, replace(step, kind="heal", table_id="of a table that was recreated"), Applied(3, 0, 0, [], 9, 9))
     assert behind() == {"versions": 3, **everything}

@@ -14,7 +14,7 @@ def land(catalog: Catalog) -> Land:
     """Puts one arrival of files into bronze; None deletes."""
     arrivals = iter(range(100))
 
-    def arrive(files: dict[str, bytes | None], source: str = "docs") -> None:
+    def arrive(files: dict[str, bytes | None], source: str = "docs", arrival: str | None = None) -> None:
         n = next(arrivals)
         rows = [
             {
@@ -23,7 +23,7 @@ def land(catalog: Catalog) -> Land:
                 "content_sha256": sha(content or b""),
                 "op": "deleted" if content is None else "added",
                 "arrived_at": NOW + timedelta(minutes=n),
-                "arrival": f"run-{n}",
+                "arrival": arrival or f"run-{n}",
                 "size_bytes": len(content or b""),
                 "modified_ns": n,
                 "mime": "text/plain",

@@ -166,3 +166,12 @@ def test_a_file_that_ends_nowhere_fails_the_run(catalog: Catalog, land: Land, mo
     monkeypatch.setattr(stage, "to_documents", lambda parsed, recipe: whole(parsed, recipe).where("false"))
     with pytest.raises(SchemaError, match="1 in neither"):
         run(catalog)
+
+
+def test_a_path_that_one_run_brought_twice_is_one_document(catalog: Catalog, land: Land) -> None:
+    for text, facts in ((b"Draft", b"year: 1"), (b"Final", b"year: 2")):
+        land({"a.md": text, "a.md.meta.json": facts, "b.bin": b"\x00" + text}, arrival="stream")
+    assert run(catalog)["documents"] == 1
+    assert live(catalog) == {"a.md": "Final", "b.bin": "unsupported"}
+    [row] = catalog.read(SILVER_DOCUMENTS).select("metadata").toLocalIterator()
+    assert row["metadata"] == {"year": "2"}

@@ -5,6 +5,7 @@ import pytest
 from lakerag.errors import CollectionMissingError, MixedSpacesError
 from lakerag.stores import Collection, connect
 from lakerag.stores.generations import switch
+from lakerag.stores.milvus.store import MilvusStore
 from lakerag.sync import stream
 from lakerag.tables import GOLD_CHUNKS, OPS_SYNC
 from tests.integration.sync.gold import SPACE, append, chunk, edit, indexed, merge, rows, syncing
@@ -48,6 +49,17 @@ def test_a_first_load_that_was_interrupted_goes_on_though_all_its_batches_have_o
     report = sync("first", "2").catch_up()
     assert (report.upserted, report.healed, report.to_version) == (2, "", 3)
     assert indexed(address, "first") == [("a", "text", ""), ("b", "text", ""), ("c", "text", "")]
+
+
+def test_a_collection_that_a_crash_left_without_indexes_gets_them(catalog, address, sync, monkeypatch):
+    append(catalog, chunk("a", "text"))
+    with monkeypatch.context() as patched:
+        patched.setattr(MilvusStore, "_index", lambda self, name: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            sync("torn").catch_up()
+    name = sync("torn", "2").catch_up().collection
+    assert len(connect(address)._client.list_indexes(name)) > 1
+    assert indexed(address, "torn") == [("a", "text", "")]
 
 
 def test_a_commit_of_many_files_is_not_done_before_its_last_one(catalog, address, sync, monkeypatch):

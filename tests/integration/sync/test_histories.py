@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pyspark.errors import PySparkException
+from pyspark.sql import functions as F
 
 from lakerag import config
 from lakerag.catalog import Catalog
@@ -32,6 +33,7 @@ steps = st.one_of(
     st.tuples(st.just("change key"), keys, keys),
     st.tuples(st.just("delete"), st.sets(keys, min_size=1)),
     st.tuples(st.just("restore"), st.integers(0, 4)),
+    st.tuples(st.just("rewrite"), texts),
     st.sampled_from([("overwrite",), ("optimise",), ("add column",), ("sync",), ("sync",)]),
     st.tuples(st.just("crash"), st.integers(0, 5)),
 )
@@ -103,6 +105,14 @@ class History:
     def overwrite(self):
         self.gold.read(GOLD_CHUNKS).write.format("delta").mode("overwrite").saveAsTable(self.name)
 
+    def rewrite(self, text):
+        """Another content for every row, in a commit of whole files, which may come in several batches."""
+        changed = self.gold.read(GOLD_CHUNKS).withColumns(
+            {"text": F.lit(text), "fingerprint": F.lit(f"print of {text} ")}
+        )
+        changed.repartition(2).write.format("delta").mode("overwrite").saveAsTable(self.name)
+        self.model = dict.fromkeys(self.model, text)
+
     def optimise(self):
         self.sql(f"OPTIMIZE {self.name}")
 
@@ -144,7 +154,7 @@ def test_after_any_history_the_store_holds_what_gold_holds(spark, empty_warehous
         database=None,
         suppress_health_check=list(HealthCheck),
     )
-    @given(st.lists(steps, min_size=4, max_size=9), st.sampled_from([1, 64]))
+    @given(st.lists(steps, min_size=4, max_size=9), st.sampled_from([1, 2, 64]))
     def check(history, max_files):
         with tempfile.TemporaryDirectory() as folder:
             told = History(spark, empty_warehouse, Path(folder), impatient, max_files)

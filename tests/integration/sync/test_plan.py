@@ -62,6 +62,18 @@ def test_key_that_ends_as_it_began_is_left_alone(spark):
     assert_plan(spark, rows, [("overwritten", "f", "same", 4, 4), ("there and back", "f", "same", 4, 5)])
 
 
+def test_what_a_commit_begun_before_deletes_does_not_say_what_a_key_held(spark):
+    rows = [
+        ("torn", "f", "delete", 4),
+        ("torn", "g", "update_preimage", 5),
+        ("torn", "f", "update_postimage", 5),
+        ("whole", "f", "update_preimage", 5),
+        ("whole", "f", "update_postimage", 5),
+    ]
+    planned = net_changes(feed(spark, rows), begun=4).select("chunk_id", "op").collect()
+    assert sorted(map(tuple, planned)) == [("torn", "upsert"), ("whole", "same")]
+
+
 def test_key_inserted_and_deleted_in_the_range_is_deleted(spark):
     assert_plan(spark, [("k", "f", "insert", 1), ("k", "f", "delete", 2)], [("k", "f", "delete", 1, 2)])
 

@@ -124,6 +124,7 @@ def test_alias_moved_to_another_space_is_refused_and_never_searched(embedder: Wo
     retriever = Retriever(embedder, store, "docs", {}, clock)
     add_collection(store, "green", WordEmbedder("111111111111"))
     store.point("docs", "green")
+    store.drop("blue")
     clock.now = REFRESH_S
     for _ in range(2):
         with pytest.raises(MixedSpacesError):
@@ -140,6 +141,8 @@ def test_after_a_move_to_another_space_the_kept_collection_of_its_own_answers(
     switch(store, "docs", store.resolve("green"))
     clock.now = REFRESH_S
     assert found_ids(retriever, Question("delta")) == ["delta"]
+    with pytest.raises(MixedSpacesError):
+        Retriever(embedder, store, "docs", {})
     store.drop("blue")
     with pytest.raises(MixedSpacesError):
         retriever.retrieve([Question("delta")], Steps())

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lakerag.errors import TerminalError
+from lakerag.tables import TOO_LARGE
 
 ADVICE = {
     "bad_name": "Rename the file to valid UTF-8 without U+FFFD.",
@@ -15,7 +16,7 @@ ADVICE = {
     "encrypted": "Remove the password and save the file again.",
     "not_natural_text": "Encoded data is not searchable; decode it, or ignore the file.",
     "parse_limit": "Split the file into smaller or flatter ones, or raise the limits.",
-    "too_large": "Split the file, or raise source.max_file_bytes.",
+    TOO_LARGE: "Split the file, or raise source.max_file_bytes and run again.",
     "type_mismatch": "Give the file the suffix of its real format.",
     "unreadable": "Give read permission; replace a link that leads out of the root by its file.",
     "unsupported": "Convert it to Markdown, HTML or text, or name it in source.ignore.",

@@ -97,7 +97,7 @@ def merged_facts(sidecars: Iterable[bytes | None]) -> tuple[dict[str, Any], tupl
     for content in sidecars:
         try:
             facts |= _facts(content)
-        except (yaml.YAMLError, RecursionError, ValueError):
+        except (yaml.YAMLError, ValueError):
             facts[GROUPS] = []
             flags = ("bad_sidecar",)
     return facts, flags

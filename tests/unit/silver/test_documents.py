@@ -64,6 +64,11 @@ def test_metadata_is_text_and_clean() -> None:
     assert made("a.md", content)["metadata"] == {"tags": '["b", "a"]', "note": "xy", "nested": '{"k": "v"}'}
 
 
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_front_matter_is_read_whatever_ends_its_lines(end: bytes) -> None:
+    assert made("a.md", end.join((b"---", b"acl_groups: [hr]", b"---", b"text")))["acl_groups"] == ["hr"]
+
+
 def test_everything_that_chunks_inherit_is_in_the_document_hash() -> None:
     def digest(path: str = "a.md", text: str = "text", head: str = "", recipe: Recipe = RECIPE) -> str:
         return str(made(path, f"---\n{head}\n---\n{text}".encode(), recipe)["document_hash"])

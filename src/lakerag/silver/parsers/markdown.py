@@ -67,7 +67,7 @@ def first_heading(text: str) -> str:
 
 
 def _parse(text: str, prepare: Callable[[str], str], components: bool) -> Parsed:
-    metadata, body, flags = split_front_matter(text.replace("\r\n", "\n"))
+    metadata, body, flags = split_front_matter(text.replace("\r\n", "\n").replace("\r", "\n"))
     parts = (part if code else _prose(part, components) for code, part in _segments(prepare(body)))
     markdown = "".join(parts)
     title = metadata.get("title")

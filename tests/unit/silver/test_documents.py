@@ -2,6 +2,7 @@
 
 import gzip
 import hashlib
+import json
 import time
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 from lakerag.silver import documents
 from lakerag.silver.documents import Recipe, document_id, to_document
 from lakerag.silver.parsers.base import ADVICE, Limits, Parsed
+from lakerag.tables import ROW_MIME
 
 RECIPE = Recipe("docs")
 
@@ -67,6 +69,15 @@ def test_metadata_is_text_and_clean() -> None:
 @pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
 def test_front_matter_is_read_whatever_ends_its_lines(end: bytes) -> None:
     assert made("a.md", end.join((b"---", b"acl_groups: [hr]", b"---", b"text")))["acl_groups"] == ["hr"]
+
+
+@pytest.mark.parametrize(
+    ("declared", "groups"), [(None, ["*"]), ("", []), (" ", []), ([], []), (["hr", None], []), (7, []), ("hr", ["hr"])]
+)
+def test_groups_of_a_row_mean_what_they_mean_in_front_matter(declared: Any, groups: list[str]) -> None:
+    content = json.dumps({"text": "Text", "facts": {"acl_groups": declared, "kind": ""}}).encode()
+    row = to_document("7", "sha", content, RECIPE, mime=ROW_MIME)
+    assert (row["acl_groups"], row["metadata"]) == (groups, {})
 
 
 def test_everything_that_chunks_inherit_is_in_the_document_hash() -> None:

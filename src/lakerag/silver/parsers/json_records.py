@@ -7,6 +7,7 @@ from typing import Any
 
 from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
 from lakerag.silver.parsers.records import from_records, to_block
+from lakerag.silver.rights import GROUPS
 
 TEXT_FIELDS = ("text", "content", "body")
 """Where most objects have one of these, the first is their text, and one without it is refused."""
@@ -48,9 +49,13 @@ def parse_jsonl(text: str, text_fields: Sequence[str] = ()) -> Parsed:
 
 
 def parse_row(content: bytes) -> Parsed:
-    """Parses a row of a table: its text is Markdown, its other columns are facts."""
+    """Parses a row of a table: its text is Markdown, its other columns are facts.
+
+    NULL and empty text are no facts, but for empty groups: those are nobody.
+    """
     row = json.loads(content)
-    facts = {name: value for name, value in row.get("facts", {}).items() if value not in (None, "")}
+    declared = row.get("facts", {}).items()
+    facts = {name: value for name, value in declared if value not in (None, "") or (name, value) == (GROUPS, "")}
     title = facts.get("title")
     return Parsed(row.get("text") or "", title if isinstance(title, str) else "", facts)
 

@@ -91,6 +91,16 @@ def test_rows_of_a_sheet_repeat_their_headers() -> None:
     assert parsed.metadata == {"records": "3"}
 
 
+def test_every_value_of_a_sheet_is_kept_under_names_that_repeat_or_are_missing() -> None:
+    book = openpyxl.Workbook()
+    for row in (("Part", "Q1", "Q1"), ("Pump", 10, 20, "late")):
+        book.active.append(row)
+    dimension = b'<dimension ref="A1:D2"/>'
+    undimensioned = reworked(saved(book), "xl/worksheets/sheet1.xml", lambda xml: xml.replace(dimension, b""))
+    for content in (saved(book), undimensioned):
+        assert parse("a.xlsx", content, Limits()).text == "# Sheet\n\nPart: Pump\nQ1: 10\nQ1: 20\ncolumn 4: late"
+
+
 def test_a_bomb_is_refused_by_its_directory() -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as bomb:

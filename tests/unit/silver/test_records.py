@@ -16,6 +16,10 @@ def test_csv_rows_carry_the_names_of_the_header() -> None:
     assert parsed.flags == ()
 
 
+def test_columns_of_the_same_name_keep_all_values() -> None:
+    assert parse_csv("name,phone,phone\nann,111,222\n").text == "name: ann\nphone: 111\nphone: 222"
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 def test_the_delimiter_is_found_in_the_header(delimiter: str) -> None:
     assert parse_csv(f"a{delimiter}b\r\n1{delimiter}2\r\n").text == "a: 1\nb: 2"

@@ -25,14 +25,14 @@ def parse_csv(text: str) -> Parsed:
     if not header:
         raise RefusedError("empty", "The table has no header.")
     names = [name.strip() or f"column {n}" for n, name in enumerate(header, 1)]
-    records, refusals = [], []
+    blocks, refusals = [], []
     for line, fields, problem in rows:
         if not problem and len(fields) == len(names):
-            records.append(dict(zip(names, fields, strict=True)))
+            blocks.append(to_block(zip(names, fields, strict=True)))
         else:
             found = f"{len(fields)} fields instead of {len(names)}"
             refusals.append(RefusedRow(line, "quote" if problem else "fields", problem or found))
-    return from_records([to_block(record) for record in records], refusals)
+    return from_records(blocks, refusals)
 
 
 def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str], str]]:

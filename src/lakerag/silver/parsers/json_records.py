@@ -26,7 +26,9 @@ def parse_json(text: str, text_fields: Sequence[str] = ()) -> Parsed:
         raise RefusedError("corrupt", f"Expected JSON: {error}.") from error
     if isinstance(value, list) and value and all(isinstance(item, dict) for item in value):
         return _from_objects(list(enumerate(value, 1)), [], text_fields)
-    return _from_objects([(1, value)], [], text_fields) if text_fields else from_records([to_block(_flat(value))], [])
+    if text_fields:
+        return _from_objects([(1, value)], [], text_fields)
+    return from_records([to_block(_flat(value).items())], [])
 
 
 def parse_jsonl(text: str, text_fields: Sequence[str] = ()) -> Parsed:
@@ -70,7 +72,7 @@ def _from_objects(objects: list[tuple[int, Any]], refusals: list[RefusedRow], te
         for number, item in objects
         if field and not _is_text(item.get(field))
     ]
-    blocks = [to_block(_flat(item)) for _, item in good]
+    blocks = [to_block(_flat(item).items()) for _, item in good]
     return from_records(blocks, sorted(refusals + bad, key=attrgetter("line")))
 
 

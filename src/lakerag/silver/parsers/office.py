@@ -2,7 +2,7 @@
 
 import io
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 from xml.etree.ElementTree import ParseError
 
@@ -50,7 +50,7 @@ def parse_xlsx(content: bytes, limits: Limits) -> Parsed:
     sections = []
     records = 0
     for sheet in workbook.worksheets:
-        blocks = [block for record in _records(sheet) if (block := to_block(record))]
+        blocks = [block for fields in _records(sheet) if (block := to_block(fields))]
         if blocks:
             sections += [f"# {sheet.title}", *blocks]
             records += len(blocks)
@@ -148,8 +148,8 @@ def _shapes(shapes: Any, title_id: int | None, depth: int = 0) -> Iterator[str]:
             yield _table([[cell.text for cell in row.cells] for row in shape.table.rows])
 
 
-def _records(sheet: Any) -> Iterator[dict[str, str]]:
-    """Yields the rows of a sheet under the names of the first row that is not blank."""
+def _records(sheet: Any) -> Iterator[Iterable[tuple[str, str]]]:
+    """Yields the rows of a sheet as (name, value), under the names of the first row that is not blank."""
     names: list[str] = []
     try:
         for row in sheet.iter_rows(values_only=True):
@@ -159,6 +159,7 @@ def _records(sheet: Any) -> Iterator[dict[str, str]]:
             if not names:
                 names = [value or f"column {n}" for n, value in enumerate(values, 1)]
             else:
-                yield dict(zip(names, values, strict=False))
+                names += [f"column {n}" for n in range(len(names) + 1, len(values) + 1)]
+                yield zip(names, values, strict=False)
     except ParseError as error:
         raise RefusedError("corrupt", f"A sheet is damaged ({error}).") from error

@@ -1,6 +1,6 @@
 """Rows of data as text: each a block of `name: value` lines that can be read alone."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
 from lakerag.silver.parsers.base import Parsed, RefusedError, RefusedRow
 
@@ -28,6 +28,6 @@ def from_records(blocks: Sequence[str], refusals: Sequence[RefusedRow]) -> Parse
     )
 
 
-def to_block(record: Mapping[str, str]) -> str:
-    """Returns a record as lines of `name: value`, empty fields left out."""
-    return "\n".join(f"{name}: {value}" for name, value in record.items() if value.strip())
+def to_block(fields: Iterable[tuple[str, str]]) -> str:
+    """Returns the (name, value) of a record as lines of `name: value`, empty ones left out; names may repeat."""
+    return "\n".join(f"{name}: {value}" for name, value in fields if value.strip())

@@ -48,6 +48,29 @@ def reworked(content: bytes, member: str, change) -> bytes:
     return out.getvalue()
 
 
+def word_of(body: str) -> bytes:
+    """A document with this body."""
+    start = b"<w:body>"
+    return reworked(saved(docx.Document()), "word/document.xml", lambda xml: xml.replace(start, start + body.encode()))
+
+
+def w(name: str, *content: str) -> str:
+    """An element of WordprocessingML."""
+    return f"<w:{name}>{''.join(content)}</w:{name}>"
+
+
+def run(text: str) -> str:
+    return w("r", w("t", text))
+
+
+def paragraph(*texts: str) -> str:
+    return w("p", *map(run, texts))
+
+
+def control(*content: str, properties: str = "") -> str:
+    return w("sdt", w("sdtPr", properties), w("sdtContent", *content))
+
+
 def reason(path: str, content: bytes, limits: Limits | None = None) -> str:
     with pytest.raises(RefusedError) as refused:
         parse(path, content, limits or Limits())
@@ -60,6 +83,48 @@ def test_a_word_document_keeps_headings_lists_and_tables_in_order() -> None:
     assert parsed.text == (
         "# Install\n\nTurn the key.\n\n- first\n\n| Part | No |\n| --- | --- |\n| a\\|b | 7 |\n\n## Care"
     )
+
+
+def test_content_controls_are_read_wherever_they_stand() -> None:
+    row = w("tr", w("tc", paragraph("Pump"), control(paragraph("P-1"))), control(w("tc", paragraph("blue"))))
+    content = word_of(
+        control(w("p", '<w:pPr><w:pStyle w:val="Heading1"/></w:pPr>', run("Parts")))
+        + w("p", run("Made by "), control(control(run("Acme"))), run("."))
+        + w("tbl", "<w:tblPr/>", w("tblGrid", "<w:gridCol/>", "<w:gridCol/>"), control(row))
+        + control(paragraph("The end"))
+    )
+    assert parse("a.docx", content, Limits()).text == (
+        "# Parts\n\nMade by Acme.\n\n| Pump P-1 | blue |\n| --- | --- |\n\nThe end"
+    )
+
+
+def test_tracked_changes_are_read_as_if_accepted() -> None:
+    deleted = w("del", w("r", w("delText", "25")))
+    content = word_of(
+        w("p", run("Leave is "), deleted, w("ins", run("30")), w("hyperlink", w("ins", run(" days"))))
+        + w("p", w("pPr", w("rPr", "<w:ins/>")), w("moveTo", run("There")), w("moveFrom", run("here")))
+        + w("p", w("ins", w("del", run("never"))))
+    )
+    assert parse("a.docx", content, Limits()).text == "Leave is 30 days\n\nThere"
+
+
+def test_other_elements_around_text_are_read() -> None:
+    names = ("smartTag", "customXml", "fldSimple", "bdo", "dir")
+    content = word_of(w("p", *(w(name, run(f"{name} ")) for name in names)))
+    assert parse("a.docx", content, Limits()).text == " ".join(names)
+
+
+def test_a_table_of_contents_goes() -> None:
+    gallery = w("docPartObj", '<w:docPartGallery w:val="Table of Contents"/>')
+    content = word_of(control(paragraph("Install 1"), properties=gallery) + paragraph("Install"))
+    assert parse("a.docx", content, Limits()).text == "Install"
+
+
+@pytest.mark.parametrize(("depth", "refused"), [(100, None), (100_000, "corrupt")])
+def test_content_controls_within_one_another_are_bounded(depth: int, refused: str | None) -> None:
+    start, end = "<w:sdt><w:sdtContent>", "</w:sdtContent></w:sdt>"
+    content = word_of(start * depth + paragraph("deep") * 1000 + end * depth)
+    assert to_document("a.docx", "x", content, Recipe("docs")).get("reason") == refused
 
 
 def test_slides_are_pages_with_their_notes() -> None:

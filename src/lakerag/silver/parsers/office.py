@@ -16,6 +16,13 @@ MAX_MEMBERS = 10_000
 MAX_DEPTH = 20
 """Groups of shapes and tables in cells within one another."""
 
+_WRAPPERS = ("w:sdt", "w:sdtContent", "w:ins", "w:moveTo", "w:smartTag", "w:customXml", "w:fldSimple", "w:bdo", "w:dir")
+"""Content controls, tracked insertions and the like: around runs, paragraphs, rows or cells (ECMA-376 part 1, 17)."""
+
+_DELETED = ("w:del", "w:moveFrom")
+
+_CONTENTS = ".//w:sdt[w:sdtPr/w:docPartObj/w:docPartGallery/@w:val = 'Table of Contents']"
+
 _ENCRYPTED = "EncryptedPackage".encode("utf-16-le")
 """Name of the stream that holds an encrypted package in its OLE container (MS-OFFCRYPTO)."""
 
@@ -25,6 +32,7 @@ def parse_docx(content: bytes, limits: Limits) -> Parsed:
     import docx
 
     document = _opened(content, limits, docx.Document)
+    _unwrap(document.element.body)
     return Parsed("\n\n".join(_blocks(document)), document.core_properties.title or "")
 
 
@@ -91,6 +99,20 @@ def _check_size(content: bytes, limits: Limits) -> None:
         raise RefusedError(
             "decompression_limit", f"{len(content)} bytes expand to {inflated} in {len(members)} files, over {allowed}."
         )
+
+
+def _unwrap(body: Any) -> None:
+    """Puts in its place what stands inside other elements, where python-docx looks for nothing.
+
+    A document reads as if all tracked changes were accepted. What a table of contents says, the headings say.
+    """
+    from docx.oxml.ns import qn
+    from lxml import etree
+
+    for contents in body.xpath(_CONTENTS):
+        contents.getparent().remove(contents)
+    etree.strip_elements(body, *map(qn, _DELETED), with_tail=False)
+    etree.strip_tags(body, *map(qn, _WRAPPERS))
 
 
 def _blocks(container: Any, depth: int = 0) -> Iterator[str]:

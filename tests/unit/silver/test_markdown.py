@@ -1,5 +1,6 @@
 """Markdown keeps its structure and its code; tags and declarations do not end up as text."""
 
+import re
 from textwrap import dedent
 
 import pytest
@@ -58,6 +59,48 @@ def test_code_stays_as_it_is() -> None:
     assert parse_markdown(text).text == text
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Rules go into a `<style>` element.\n\nSecond paragraph.\n\nEnd with `</style>` always.",
+        "Use `<table>` here.\n\n- one\n- two\n\nClose it with ``a ` </table>``.",
+        "A span `over\nlines <script>` and `</script>`.",
+        "In a comment: `<!-- <table> -->`, `</table>`.",
+    ],
+)
+def test_code_that_names_an_element_is_none(text: str) -> None:
+    assert parse_markdown(text).text == text
+
+
+def test_a_stray_backtick_reaches_no_further_than_its_paragraph() -> None:
+    text = "Press \\` or `.\n\n- a ` b\n- `<b>` c\n1. ` d\n2. `<i>`\n# `\n| ` |\n| `<b>` |"
+    assert parse_markdown(text).text == text
+    assert markdown("Escaped \\` <b>x</b> `") == "Escaped \\` x `"
+
+
+def test_elements_are_told_by_their_whole_name() -> None:
+    text = "A <stylesheet-note>rule</stylesheet-note>, a <scripted>\n\nKept </style> and </script>."
+    assert parse_markdown(text).text == text
+
+
+def test_an_element_without_its_end_takes_no_text_along() -> None:
+    assert markdown("A <style> tag.\n\nKept.\n\n<style>x{}</style>\nEnd") == "A <style> tag.\n\nKept.\n\nEnd"
+    assert markdown("<script>\n\nKept") == "<script>\n\nKept"
+    assert markdown("<!-- <table> -->\nKept.\n\nEnd with </table>.") == "Kept.\n\nEnd with </table>."
+
+
+def test_behind_text_an_element_ends_in_its_paragraph() -> None:
+    text = "Put <style> there.\n\nKept.\n\nEnd with </style>."
+    assert parse_markdown(text).text == text
+    assert markdown("a <script>x\ny</script>\nb") == "a \nb"
+
+
+@pytest.mark.parametrize("lead", ["", "  ", "> ", "- ", "1. ", "<div><center>"])
+def test_at_the_beginning_of_a_line_an_element_may_hold_empty_lines(lead: str) -> None:
+    kept = lead.replace("<div><center>", "")
+    assert parse_markdown(f"a\n{lead}<style>\nx{{}}\n\ny{{}}\n</style>b").text == f"a\n{kept}b"
+
+
 def test_an_unclosed_fence_reaches_to_the_end() -> None:
     text = "Text\n\n~~~\n<div>\n```\n# x"
     assert parse_markdown(text).text == text
@@ -67,6 +110,22 @@ def test_an_unclosed_fence_reaches_to_the_end() -> None:
 def test_an_html_table_becomes_a_markdown_table() -> None:
     table = "<table><tr><th>Key</th><th>Use</th></tr><tr><td><code>a|b</code></td><td>x<br>y</td></tr></table>"
     assert markdown(f"Before\n{table}\nAfter") == "Before\n\n| Key | Use |\n| --- | --- |\n| `a\\|b` | x y |\n\nAfter"
+
+
+def test_a_table_stands_where_it_stood_behind_letters_that_grow_in_lower_case() -> None:
+    table = "<TABLE><tr><td>a</td></tr></Table >"
+    assert markdown(f"İİİİ intro\n\n{table}\n\nafter") == "İİİİ intro\n\n| a |\n| --- |\n\nafter"
+
+
+def test_a_table_in_a_table_stays_in_its_cell() -> None:
+    inner = "<table><tr><td>b</td><td>c</td></tr></table>"
+    rows = f"<tr><td>a</td><td>{inner}</td></tr><tr><td>d</td><td>e</td></tr>"
+    table = markdown(f"<table>{rows}</table>")
+    assert re.sub(" +", " ", table) == "| a | b c |\n| --- | --- |\n| d | e |"
+
+
+def test_entities_in_a_table_are_decoded_once() -> None:
+    assert "| &lt; <div> |" in markdown("<table><tr><td>&amp;lt; &lt;div&gt;</td></tr></table>")
 
 
 def test_a_break_in_a_table_row_does_not_end_the_row() -> None:
@@ -103,6 +162,19 @@ def test_mdx_declarations_and_components_go() -> None:
     assert mdx(text) == "import tax is a word here.\n```python\ndef f():\n    return 1\n```\nDone."
 
 
+def test_mdx_tells_elements_from_components_by_case() -> None:
+    text = """
+    <Table style={{ width: "100%" }}>
+
+    | a | b |
+    | - | - |
+
+    </Table>
+    <table style={{ width: "100%" }}><tr><td>c</td></tr></table>
+    """
+    assert mdx(text) == "| a | b |\n| - | - |\n| c |\n| --- |"
+
+
 def test_components_are_text_in_plain_markdown() -> None:
     assert (
         markdown("A List<String> and <Row>.\n\nimport x from 'y'") == "A List<String> and <Row>.\n\nimport x from 'y'"
@@ -111,7 +183,23 @@ def test_components_are_text_in_plain_markdown() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["<table>" * 20_000, "`" * 50_000, "<a " * 30_000, "```\n" * 20_001, "[" * 50_000, "# " + "# " * 50_000 + "x"],
+    [
+        "<table>" * 20_000,
+        "x <table>" * 20_000 + "\n\n" + "</table>" * 20_000,
+        "<b>" * 20_000 + "x" + "<table>" * 20_000 + "\n\n" + "</table>" * 20_000,
+        "<style><script>" * 20_000 + "</table>",
+        "<table>\n\n</table>" * 20_000,
+        "`" * 50_000,
+        "`" + "x\n" * 50_000,
+        " ".join("`" * length for length in range(500)),
+        " ".join("`" * (n % 17) for n in range(50_000)),
+        "`</table>" * 50_000,
+        "<a " * 30_000,
+        ("<a {" + "{}" * 300) * 300,
+        "```\n" * 20_001,
+        "[" * 50_000,
+        "# " + "# " * 50_000 + "x",
+    ],
 )
 def test_hostile_repetition_ends(text: str) -> None:
     parse_markdown(text)

@@ -2,6 +2,7 @@
 
 import html
 import re
+from bisect import bisect
 from collections.abc import Callable, Iterator
 
 from lakerag.silver.front_matter import split_front_matter
@@ -13,16 +14,22 @@ FENCE = re.compile(
 )
 """A fenced block, to its closing fence or to the end of the text (CommonMark 4.5)."""
 
+_LINES = r"[^`\n]*(?:\n(?![ \t>]*(?:\n|[|#]|(?:[-*+]|\d+[.)])[ \t]))[^`\n]*)*"
+"""Text without backticks within one paragraph: no empty line, and no row, heading or item begins in it."""
 _INLINE = re.compile(
     r"[`<{&!](?:"
-    r"(?P<code>(?<=`)(?<!``)(`*)(?!`)[^\n]+?(?<!`)`\2(?!`))"
+    rf"(?P<code>(?<=`)(?<![\\`]`)(?P<ticks>`{{0,15}})(?!`){_LINES}(?:`+(?!`){_LINES})*?`(?P=ticks)(?!`))"
     r"|(?P<comment>(?<=<)!--.*?-->|(?<=\{)/\*.*?\*/\})"
-    r"|(?<=<)(?P<close>/?)(?P<name>[A-Za-z][\w.-]*)(?:\s(?:[^<>{}\"]|\"[^\"\n]*\"|\{[^{}]*\})*)?/?>"
+    r"|(?<=<)(?P<close>/?)(?P<name>[A-Za-z][\w.-]*)(?:\s(?:[^<>{}\"]|\"[^\"\n]*\"|\{(?:[^{}]|\{[^{}]*\})*\})*)?/?>"
     r"|(?P<entity>(?<=&)(?:[A-Za-z]\w{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});)"
     r"|(?<=!)\[(?P<alt>[^\]\[\n]*)\]\(data:[^)\s]*\))",
     re.DOTALL,
 )
-"""The class comes first, outside the alternatives: the engine then runs from one such character to the next."""
+"""The class comes first, outside the alternatives: the engine then runs from one such character to the next.
+
+A code span may cross lines (CommonMark 6.1). Runs of more than 16 backticks open none: every length without its match
+costs a look through the paragraph.
+"""
 _IMPORT = re.compile(
     r"^import\s+(?:[\w*\s,$]{0,200}(?:\{[^{}]*\})?[\w*\s,$]{0,200}from\s+)?(['\"])[^'\"\n]+\1;?[ \t]*$"
     r"|^export\s+(?:default|const|let|var|function|async)\b.*(?:\n.+)*",
@@ -32,7 +39,13 @@ _OPEN_COMPONENT = re.compile(r"<[A-Z][\w.]*(?:\s(?!.*</).*)?(?<!/)>\s*$")
 _CLOSE_COMPONENT = re.compile(r"</[A-Z][\w.]*>\s*$")
 _HEADING = re.compile(r"^(?:\#[ \t]+(?P<atx>.+)|(?P<setext>[^\s>#*+-].*)\n=+[ \t]*)$", re.MULTILINE)
 _BLANK_LINES = re.compile(r"\n(?:[ \t]*\n){2,}")
-_RAW_BLOCKS = ("script", "style", "table")
+_EMPTY_LINE = re.compile(r"\n[ \t>]*\n")
+_LINE_LEAD = re.compile(r"(?:[\s>*+-]|\d+[.)]|<[^<>]*>)*")
+"""What may stand in a line before its content: marks of quotes and lists, other tags."""
+_MAX_LEAD = 200
+"""Characters of a line that are asked for it, so that a long line costs no more."""
+_RAW_ELEMENTS = ("script", "style", "table")
+_RAW_END = re.compile(f"</(?:{'|'.join(_RAW_ELEMENTS)})", re.IGNORECASE)
 
 _TAGS = {
     **dict.fromkeys(("a", "abbr", "b", "big", "center", "cite", "del", "details", "dfn", "div", "em", "figure"), ""),
@@ -89,22 +102,44 @@ def _prose(text: str, components: bool) -> str:
         text = _IMPORT.sub("", text)
     if "<" not in text and "&" not in text and "{/*" not in text and "](data:" not in text:
         return text
-    for name in _RAW_BLOCKS:
-        text = "".join(_raw_block(part) if raw else part for raw, part in _raw_blocks(text, name))
-    return _BLANK_LINES.sub("\n\n", _INLINE.sub(lambda match: _inline(match, components), text))
+    ends = _raw_elements(text, components) if _RAW_END.search(text) else {}
+    parts, end = [], 0
+    for match in _INLINE.finditer(text):
+        start = match.start()
+        if start >= end:
+            parts.append(text[end:start])
+            end = ends.get(start, match.end())
+            parts.append(_raw_element(text[start:end]) if start in ends else _inline(match, components))
+    return _BLANK_LINES.sub("\n\n", "".join((*parts, text[end:])))
 
 
-def _raw_blocks(text: str, name: str) -> Iterator[tuple[bool, str]]:
-    """Yields (is such an element, part); an element without its end is no element."""
-    lower, close, end = text.lower(), f"</{name}>", 0
-    while (start := lower.find(f"<{name}", end)) >= 0 and (stop := lower.find(close, start)) >= 0:
-        yield False, text[end:start]
-        end = stop + len(close)
-        yield True, text[start:end]
-    yield False, text[end:]
+def _raw_elements(text: str, components: bool) -> dict[int, int]:
+    """Returns where scripts, styles and tables end, by where they begin.
+
+    An end tag closes the nearest start tag of its name: one that is never closed takes no text along. One that stands
+    behind text, and may be a word of it, is closed in its paragraph or not at all.
+    """
+    empty_lines = [line.start() for line in _EMPTY_LINE.finditer(text)]
+    opened: dict[str, list[int]] = {name: [] for name in _RAW_ELEMENTS}
+    ends = {}
+    for tag in _INLINE.finditer(text):
+        name = tag["name"] or ""
+        starts = opened.get(name if components else name.lower())
+        if starts is not None and not tag["close"]:
+            starts.append(tag.start())
+        elif starts:
+            start = starts.pop()
+            if bisect(empty_lines, start) == bisect(empty_lines, tag.start()) or _begins_line(text, start):
+                ends[start] = tag.end()
+    return ends
 
 
-def _raw_block(element: str) -> str:
+def _begins_line(text: str, position: int) -> bool:
+    lead = text[max(0, position - _MAX_LEAD) : position].rpartition("\n")[2]
+    return _LINE_LEAD.fullmatch(lead) is not None
+
+
+def _raw_element(element: str) -> str:
     return f"\n\n{html_to_markdown(element)}\n\n" if element[:6].lower() == "<table" else ""
 
 

@@ -54,6 +54,11 @@ def test_comments_scripts_and_styles_go() -> None:
     assert markdown("a<!-- hidden\n\n# no --> b<script>bad()</script> c<STYLE>x{}</STYLE> d") == "a b c d"
 
 
+def test_a_comment_ends_at_its_first_end() -> None:
+    assert markdown("a<!-- x - < <b> <!-- y\n--->b --> c") == "ab --> c"
+    assert markdown("a {/* x * { */} b <!-- never closed") == "a  b <!-- never closed"
+
+
 def test_code_stays_as_it_is() -> None:
     text = "```html\n<div>&amp;<!-- x --></div>\n# no heading\n```\n\nInline `<b>&lt;` and ``a ` <i>``.\n"
     assert parse_markdown(text).text == text
@@ -194,6 +199,8 @@ def test_components_are_text_in_plain_markdown() -> None:
         " ".join("`" * length for length in range(500)),
         " ".join("`" * (n % 17) for n in range(50_000)),
         "`</table>" * 50_000,
+        "<!--" * 50_000,
+        "{/*" * 50_000,
         "<a " * 30_000,
         ("<a {" + "{}" * 300) * 300,
         "```\n" * 20_001,

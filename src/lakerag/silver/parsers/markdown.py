@@ -16,14 +16,17 @@ FENCE = re.compile(
 
 _LINES = r"[^`\n]*(?:\n(?![ \t>]*(?:\n|[|#]|(?:[-*+]|\d+[.)])[ \t]))[^`\n]*)*"
 """Text without backticks within one paragraph: no empty line, and no row, heading or item begins in it."""
+_COMMENT = r"[^<-]*(?:(?:<(?!!--)|-(?!->))[^<-]*)*"
+"""Text of a comment up to its end or to one more beginning; of those a comment may hold seven, so that beginnings that
+have no end do not each look through the whole text."""
 _INLINE = re.compile(
     r"[`<{&!](?:"
     rf"(?P<code>(?<=`)(?<![\\`]`)(?P<ticks>`{{0,15}})(?!`){_LINES}(?:`+(?!`){_LINES})*?`(?P=ticks)(?!`))"
-    r"|(?P<comment>(?<=<)!--.*?-->|(?<=\{)/\*.*?\*/\})"
+    rf"|(?P<comment>(?<=<)!--{_COMMENT}(?:<!--{_COMMENT}){{0,7}}-->"
+    r"|(?<=\{)/\*[^{*]*(?:(?:\{(?!/\*)|\*(?!/\}))[^{*]*)*\*/\})"
     r"|(?<=<)(?P<close>/?)(?P<name>[A-Za-z][\w.-]*)(?:\s(?:[^<>{}\"]|\"[^\"\n]*\"|\{(?:[^{}]|\{[^{}]*\})*\})*)?/?>"
     r"|(?P<entity>(?<=&)(?:[A-Za-z]\w{1,31}|#\d{1,7}|#[xX][0-9A-Fa-f]{1,6});)"
-    r"|(?<=!)\[(?P<alt>[^\]\[\n]*)\]\(data:[^)\s]*\))",
-    re.DOTALL,
+    r"|(?<=!)\[(?P<alt>[^\]\[\n]*)\]\(data:[^)\s]*\))"
 )
 """The class comes first, outside the alternatives: the engine then runs from one such character to the next.
 

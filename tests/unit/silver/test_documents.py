@@ -39,6 +39,9 @@ def test_the_key_is_a_hash_of_source_and_path() -> None:
         ("a.txt.gz", gzip.compress(b"word " * 2_000_000, mtime=0), "sha", "decompression_limit"),
         ("a.txt.gz", gzip.compress(b"some text", mtime=0)[:-6], "sha", "corrupt"),
         ("a.txt.gz", b"no gzip", "sha", "corrupt"),
+        ("a.txt.gz", gzip.compress(b"text", mtime=0) + b"\0no gzip", "sha", "corrupt"),
+        ("a.txt.gz", gzip.compress(b"text", mtime=0) * 2 + b"\x1f", "sha", "corrupt"),
+        ("a.txt.gz", gzip.compress(b"word " * 150_000, mtime=0) * 2, "sha", "decompression_limit"),
     ],
 )
 def test_refusals_have_a_stable_reason_and_advice(path: str, content: bytes | None, sha: str, reason: str) -> None:
@@ -50,6 +53,11 @@ def test_refusals_have_a_stable_reason_and_advice(path: str, content: bytes | No
 
 def test_a_small_gzip_is_unpacked() -> None:
     assert made("a.md.gz", gzip.compress(b"# T\n\ntext", mtime=0))["text"] == "# T\n\ntext"
+
+
+def test_a_gzip_of_several_members_is_unpacked_to_its_end() -> None:
+    first, second, empty = (gzip.compress(part, mtime=0) for part in (b"# T\n\n", b"text", b""))
+    assert made("a.md.gz", first + empty * 10_000 + second + b"\0" * 500)["text"] == "# T\n\ntext"
 
 
 def test_a_suffix_counts_without_its_case_and_no_suffix_means_text() -> None:

@@ -1,8 +1,10 @@
 """Parsers by suffix: the bytes of a file become a document, or a reason why not."""
 
+import gzip
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from io import BytesIO
 from pathlib import PurePosixPath
 
 from lakerag.silver.decoding import decode
@@ -95,15 +97,15 @@ def _parse_text(parser: TextParser, content: bytes) -> Parsed:
 
 
 def _inflate(content: bytes, limits: Limits) -> bytes:
-    """Unpacks gzip within the limits; a bomb is refused before it is in memory."""
+    """Unpacks all members of a gzip file (RFC 1952) within the limits; a bomb is refused before it is in memory."""
     allowed = min(limits.inflated_bytes, max(2**20, limits.inflation_ratio * len(content)))
-    inflater = zlib.decompressobj(wbits=31)
     try:
-        inflated = inflater.decompress(content, allowed + 1)
-    except zlib.error as error:
+        with gzip.open(BytesIO(content)) as members:
+            inflated = members.read(allowed + 1)
+    except EOFError as error:
+        raise RefusedError("corrupt", "The gzip data ends too early.") from error
+    except (gzip.BadGzipFile, zlib.error) as error:
         raise RefusedError("corrupt", f"Expected gzip, found damaged data ({error}).") from error
     if len(inflated) > allowed:
         raise RefusedError("decompression_limit", f"{len(content)} bytes expand to more than {allowed}.")
-    if not inflater.eof:
-        raise RefusedError("corrupt", "The gzip data ends too early.")
     return inflated

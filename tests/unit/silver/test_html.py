@@ -56,6 +56,37 @@ def test_the_main_content_alone_is_taken_where_it_is_marked() -> None:
     assert body("<div>menu</div><main><p>text</p></main><div>legal</div>") == "text"
 
 
+def test_an_article_that_is_the_page_is_taken_alone_and_what_stands_beside_it_is_counted() -> None:
+    parsed = parse_html(
+        "<body><header>Site</header><nav>Home</nav><article><h1>Pump</h1><p>It is on.</p></article>"
+        "<aside>Other pages about pumps and valves.</aside><div>Legal</div><footer>2024</footer></body>"
+    )
+    assert parsed.text == "# Pump\n\nIt is on."
+    assert parsed.flags == ("outside_article:39",)
+    assert parse_html("<article>Text</article><footer>2024</footer>").flags == ()
+
+
+@pytest.mark.parametrize(
+    "article",
+    [
+        "<article>News: a valve.</article>",
+        "<div hidden><article>Hidden, and longer than all that is to be read.</article></div>",
+        "<aside><article>Beside the matter, and longer than all the rest of it.</article></aside>",
+    ],
+)
+def test_an_article_that_is_not_the_page_takes_no_text_away(article: str) -> None:
+    parsed = parse_html(f"<h1>Pump</h1><p>It is on and stays on.</p>{article}<p>End.</p><nav>Home</nav>")
+    assert parsed.text.startswith("# Pump\n\nIt is on and stays on.\n\n")
+    assert parsed.text.endswith("\n\nEnd.")
+    assert parsed.flags == ("removed_boilerplate:1",)
+
+
+def test_main_is_taken_whole_with_an_article_in_it() -> None:
+    assert body("<main><p>Before</p><article>A longer text.</article><p>After</p></main>") == (
+        "Before\n\nA longer text.\n\nAfter"
+    )
+
+
 def test_the_title_is_the_first_heading_then_the_page_title() -> None:
     assert parse_html("<title>Page | Site</title><h1>Page</h1>x").title == "Page"
     assert parse_html("<title>Page | Site</title>x").title == "Page | Site"

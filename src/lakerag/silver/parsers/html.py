@@ -4,6 +4,7 @@ The tree is walked with a stack of its own, so that depth is no matter.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator
 
 from selectolax.lexbor import LexborHTMLParser, LexborNode
@@ -57,7 +58,7 @@ def parse_html(text: str) -> Parsed:
     """
     _check_depth(text)
     tree = LexborHTMLParser(text)
-    content = _main_content(tree)
+    content, left_out = _main_content(tree)
     markdown = "" if content is None else _Writer(content).markdown()
     declared = tree.css_first("head > title")
     title, _, swallowed = ("" if declared is None else declared.text()).partition("<")
@@ -65,7 +66,8 @@ def parse_html(text: str) -> Parsed:
         markdown = html_to_markdown("<" + swallowed)
     heading = None if content is None else content.css_first("h1")
     removed = 0 if content is None else len(content.css(_BOILERPLATE))
-    flags = (f"removed_boilerplate:{removed}",) if removed else ()
+    counts = {"removed_boilerplate": removed, "outside_article": left_out}
+    flags = tuple(f"{name}:{count}" for name, count in counts.items() if count)
     return Parsed(markdown, (heading.text() if heading is not None else "").strip() or title, flags=flags)
 
 
@@ -80,9 +82,34 @@ def html_to_markdown(fragment: str) -> str:
     return "" if body is None else _Writer(body).markdown()
 
 
-def _main_content(tree: LexborHTMLParser) -> LexborNode | None:
-    mains = tree.css("main, [role=main]") or tree.css("article")
-    return mains[0] if len(mains) == 1 else tree.body
+def _main_content(tree: LexborHTMLParser) -> tuple[LexborNode | None, int]:
+    """Returns `<main>`, an only `<article>` that is most of the page, or the body; and the letters beside the article.
+
+    An article that is a part of the page, a teaser say, must not stand for the page.
+    """
+    mains = tree.css("main, [role=main]")
+    if len(mains) == 1:
+        return mains[0], 0
+    articles = tree.css("article")
+    if not mains and len(articles) == 1 and tree.body is not None:
+        letters = _letters(tree.body)
+        if letters["article"] > letters["body"]:
+            return articles[0], letters["body"] + letters["aside"]
+    return tree.body, 0
+
+
+def _letters(body: LexborNode) -> Counter[str]:
+    """Counts what can be read in `<article>`, in `<aside>`, which is not the matter of the page, and elsewhere."""
+    letters: Counter[str] = Counter()
+    opened: list[str] = []
+    for node, entering in _walk(body):
+        if node.is_text_node:
+            letters[opened[0] if opened else "body"] += sum(map(len, (node.text_content or "").split()))
+        elif node.tag in ("article", "aside") and entering:
+            opened.append(node.tag)
+        elif node.tag in ("article", "aside"):
+            opened.pop()
+    return letters
 
 
 def _check_depth(text: str) -> None:

@@ -49,6 +49,7 @@ _MAX_LEAD = 200
 """Characters of a line that are asked for it, so that a long line costs no more."""
 _RAW_ELEMENTS = ("script", "style", "table")
 _RAW_END = re.compile(f"</(?:{'|'.join(_RAW_ELEMENTS)})", re.IGNORECASE)
+"""Spares most files the look for such elements."""
 
 _TAGS = {
     **dict.fromkeys(("a", "abbr", "b", "big", "center", "cite", "del", "details", "dfn", "div", "em", "figure"), ""),

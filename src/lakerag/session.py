@@ -10,7 +10,7 @@ from pathlib import Path
 from pyspark.errors import PySparkException
 from pyspark.sql import SparkSession
 
-from lakerag.config import Spark
+from lakerag.config import Spark, masked
 from lakerag.errors import MachineError
 
 DELTA: dict[str, bool | float | int | str | None] = {
@@ -57,10 +57,11 @@ def open_session(settings: Spark, log: Path | None = None) -> SparkSession:
         with _standard_error_to(log):
             session = builder.getOrCreate()
     except (RuntimeError, OSError, PySparkException) as error:
+        said = masked(str(error).splitlines()[0])  # an address of Spark Connect holds its token
         where = f" Its own words are in {log}." if log else ""
         raise MachineError(
-            f"Spark did not start: {str(error).splitlines()[0]}{where} Expected Java 17 or 21 on the PATH or in "
-            "JAVA_HOME (Debian: apt install openjdk-17-jre-headless); `lakerag doctor` looks at the rest."
+            f"Spark did not start: {said}{where} Expected Java 17 or 21 on the PATH or in JAVA_HOME (Debian: "
+            "apt install openjdk-17-jre-headless); `lakerag doctor` looks at the rest."
         ) from error
     set_up(session)
     # They print every Spark error with its JVM stack on top of the exception that is raised anyway.

@@ -1,6 +1,7 @@
 """Frozen, typed settings; the only reader of conf/ and of the environment."""
 
 from lakerag.config.loading import ENV_PREFIX, conf_folder, dump, load, restore
+from lakerag.config.masking import masked
 from lakerag.config.secrets import read_secret
 from lakerag.config.sections import (
     Answers,
@@ -10,6 +11,7 @@ from lakerag.config.sections import (
     Evaluation,
     Generator,
     Lakehouse,
+    ModelSettings,
     Registry,
     Retrieval,
     SecretReference,
@@ -32,6 +34,7 @@ __all__ = [
     "Evaluation",
     "Generator",
     "Lakehouse",
+    "ModelSettings",
     "Registry",
     "Retrieval",
     "SecretReference",
@@ -46,6 +49,7 @@ __all__ = [
     "conf_folder",
     "dump",
     "load",
+    "masked",
     "read_secret",
     "restore",
 ]

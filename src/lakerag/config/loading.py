@@ -8,15 +8,17 @@ import difflib
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import yaml
 from pydantic import ValidationError
 
-from lakerag.config.sections import Section, Settings
+from lakerag.config.sections import ModelSettings, Section, Settings
 from lakerag.errors import ConfigError
 
 ENV_PREFIX = "LAKERAG_"
+
+S = TypeVar("S", bound=ModelSettings)
 
 
 def conf_folder() -> Path:
@@ -57,7 +59,7 @@ def load(
             raise ConfigError(f"--set {override}: expected section.key=value.", override=override)
         _assign(values, key, text)
     root = Path(home).expanduser().absolute()
-    return _validate({**_expand(values, str(root)), "env": env, "home": root})
+    return _validate(Settings, {**_expand(values, str(root)), "env": env, "home": root})
 
 
 def dump(settings: Settings) -> dict[str, Any]:
@@ -67,23 +69,22 @@ def dump(settings: Settings) -> dict[str, Any]:
 
 def restore(
     values: Mapping[str, Any], sections: Iterable[str] = (), environ: Mapping[str, str] | None = None
-) -> Settings:
-    """Returns dumped settings with the environment on top.
+) -> ModelSettings:
+    """Returns what a model reads of dumped settings, with the environment on top.
 
     Args:
-        values: What `dump` returned.
+        values: What `dump` returned, or those of its sections; models of earlier versions hold them all.
         sections: Those that the environment may override.
         environ: The environment; the process's own by default.
 
     Raises:
         ConfigError: All wrong keys and values at once, each key with the nearest right one.
     """
-    laid: dict[str, Any] = {}
-    _merge(laid, {key: dict(value) if isinstance(value, Mapping) else value for key, value in values.items()})
+    laid = {name: dict(values[name]) for name in ModelSettings.model_fields if name in values}
     for key, text in _environment(os.environ if environ is None else environ):
         if key.partition(".")[0] in sections:
             _assign(laid, key, text)
-    return _validate(laid)
+    return _validate(ModelSettings, laid)
 
 
 def _environment(environ: Mapping[str, str]) -> list[tuple[str, str]]:
@@ -116,9 +117,9 @@ def _expand(value: Any, home: str) -> Any:
     return [_expand(item, home) for item in value] if isinstance(value, list) else value
 
 
-def _validate(values: dict[str, Any]) -> Settings:
+def _validate(kind: type[S], values: dict[str, Any]) -> S:
     try:
-        return Settings.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
         lines = [_explain(item) for item in error.errors()]
         raise ConfigError("The configuration is wrong:\n" + "\n".join(f"  - {line}" for line in lines)) from None

@@ -285,7 +285,18 @@ class Evaluation(Section):
     """A metric that falls further below the median of the runs before raises an alarm."""
 
 
-class Settings(Section):
+class ModelSettings(Section):
+    """What answers, and where: all that a packaged model reads, and so all that is packaged with it."""
+
+    embedder: Embedder
+    store: Store
+    retrieval: Retrieval
+    generator: Generator
+    registry: Registry
+    serving: Serving
+
+
+class Settings(ModelSettings):
     """Everything; a function takes the section that it uses, never the whole."""
 
     env: str
@@ -295,12 +306,6 @@ class Settings(Section):
     source: Source
     duplicates: Duplicates
     chunking: Chunking
-    embedder: Embedder
-    store: Store
     sync: Sync
-    retrieval: Retrieval
-    generator: Generator
-    registry: Registry
     answers: Answers
-    serving: Serving
     evaluation: Evaluation = Evaluation()

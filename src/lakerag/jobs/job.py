@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakerag import config
+from lakerag.config import masked
 from lakerag.errors import LakeragError
 
 if TYPE_CHECKING:
@@ -242,8 +243,8 @@ def _run(
         return job.exit_code
     except Exception as error:  # noqa: BLE001
         if debug:
-            traceback.print_exc()
-        click.secho(f"lakerag: {_explain(error)}", err=True, fg="red" if sys.stderr.isatty() else None)
+            click.echo(masked(traceback.format_exc()), err=True)
+        click.secho(f"lakerag: {masked(_explain(error))}", err=True, fg="red" if sys.stderr.isatty() else None)
         return error.exit_code if isinstance(error, LakeragError) else 1
 
 

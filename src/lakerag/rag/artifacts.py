@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from lakerag.config import Section, Settings
+from lakerag.config import ModelSettings, Section
 from lakerag.errors import ModelError
 from lakerag.models import embedding_space
 from lakerag.models.locate import HUB_FILES, locate
@@ -17,7 +17,7 @@ CACHE = "cache"
 """Folders of the staged files; `cache` holds what the light runtimes run."""
 
 
-def stage(settings: Settings, folder: Path) -> dict[str, str]:
+def stage(settings: ModelSettings, folder: Path) -> dict[str, str]:
     """Copies the models that the settings name into a folder.
 
     Args:
@@ -40,7 +40,7 @@ def stage(settings: Settings, folder: Path) -> dict[str, str]:
     return hash_files(folder)
 
 
-def located(settings: Settings, folder: Path) -> Settings:
+def located(settings: ModelSettings, folder: Path) -> ModelSettings:
     """Returns the settings with the staged models in the place of their names."""
     embedder = {"model": str(folder / EMBEDDER / Path(settings.embedder.model).name), "cache": str(folder / CACHE)}
     changed: dict[str, Section] = {"embedder": settings.embedder.model_copy(update=embedder)}
@@ -85,7 +85,7 @@ def _copy_model(model: str, target: Path) -> None:
         shutil.copyfile(path, copy)
 
 
-def _converted(settings: Settings) -> Iterator[Path]:
+def _converted(settings: ModelSettings) -> Iterator[Path]:
     """Yields the folders that the light runtimes read, so that nothing is converted where the model is loaded."""
     embedder, generator = settings.embedder, settings.generator
     if embedder.runtime != "torch":

@@ -19,7 +19,8 @@ from lakerag.rag.request import read_questions, task_of
 from lakerag.records import Answer, Passage
 
 OVERRIDABLE = ("store", "serving", "registry")
-"""Sections that the environment may override; what the answers depend on stays as it was packaged."""
+"""Sections that the environment may override, and must where an address had a password; what the answers depend on
+stays as it was packaged."""
 
 
 class Endpoint:
@@ -57,7 +58,7 @@ class Endpoint:
 
         Args:
             folder: The staged models.
-            packaged: `settings` and `files`, as they were packaged.
+            packaged: `settings` (of `config.ModelSettings`) and `files`, as they were packaged.
             model_version: What answers call the model.
 
         Raises:
@@ -69,7 +70,7 @@ class Endpoint:
         return cls._open(located(config.restore(packaged["settings"], OVERRIDABLE), folder), model_version)
 
     @classmethod
-    def _open(cls, settings: config.Settings, model_version: str) -> "Endpoint":
+    def _open(cls, settings: config.ModelSettings, model_version: str) -> "Endpoint":
         with ExitStack() as opening:
             pipeline = opening.enter_context(open_pipeline(settings, model_version, traced=True))
             endpoint = cls(pipeline, settings.retrieval, settings.serving.max_waiting)

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from lakerag.config import Settings
+from lakerag.config import ModelSettings
 from lakerag.models import load_embedder, load_generator
 from lakerag.models.cross_encoder import load_reranker
 from lakerag.rag.answer import Observe, RagPipeline, unobserved
@@ -18,12 +18,12 @@ UNREGISTERED = "unregistered"
 
 @contextmanager
 def open_pipeline(
-    settings: Settings, model_version: str = UNREGISTERED, *, traced: bool = False
+    settings: ModelSettings, model_version: str = UNREGISTERED, *, traced: bool = False
 ) -> Iterator[RagPipeline]:
     """Yields the pipeline over the configured store, which stays open for as long as the context.
 
     Args:
-        settings: Everything.
+        settings: Of models, store and limits.
         model_version: What answers call the model.
         traced: Whether to write the traces that `serving.trace_share` asks for.
 
@@ -43,7 +43,7 @@ def open_pipeline(
 
 
 def build_pipeline(
-    settings: Settings, store: VectorStore, model_version: str = UNREGISTERED, observe: Observe | None = None
+    settings: ModelSettings, store: VectorStore, model_version: str = UNREGISTERED, observe: Observe | None = None
 ) -> RagPipeline:
     """Returns the pipeline over an open store; the models are loaded once a process."""
     embedder = load_embedder(settings.embedder)

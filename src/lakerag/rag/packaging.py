@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import lakerag
 from lakerag import config
-from lakerag.config import Registry, Settings
+from lakerag.config import ModelSettings, Registry, Settings, masked
 from lakerag.errors import LakeragError
 from lakerag.rag.answer import RagPipeline
 from lakerag.rag.artifacts import CACHE, hash_files, stage
+from lakerag.rag.endpoint import OVERRIDABLE
 from lakerag.rag.registry import (
     CANDIDATE,
     ModelVersion,
@@ -122,6 +123,18 @@ def pipeline_of(version: ModelVersion) -> RagPipeline:
     return pipeline
 
 
+def packaged_settings(settings: Settings) -> dict[str, dict[str, Any]]:
+    """Returns what the model reads when it is loaded, and nothing else: whoever may read the model reads it too.
+
+    Addresses leave user and password behind; the environment of whoever loads the model brings them (`OVERRIDABLE`).
+    """
+    values = config.dump(settings)
+    kept: dict[str, dict[str, Any]] = {name: values[name] for name in ModelSettings.model_fields}
+    for name in OVERRIDABLE:
+        kept[name] = {key: masked(value) if isinstance(value, str) else value for key, value in kept[name].items()}
+    return kept
+
+
 def _register(settings: Settings, models: Path, code: Path, packaged: Mapping[str, Any]) -> ModelVersion:
     connect(settings.registry)
     with quiet():
@@ -133,7 +146,7 @@ def _register(settings: Settings, models: Path, code: Path, packaged: Mapping[st
                 python_model=str(Path(__file__).with_name("pyfunc.py")),
                 artifacts={"models": str(models)},
                 code_paths=[str(code)],
-                model_config={"settings": config.dump(settings), "model_version": "", **packaged},
+                model_config={"settings": packaged_settings(settings), "model_version": "", **packaged},
                 signature=_signature(),
                 pip_requirements=requirements(settings),
             )

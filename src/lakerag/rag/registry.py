@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from lakerag.config import Registry
+from lakerag.config import Registry, masked
 from lakerag.errors import RegistryError
 
 if TYPE_CHECKING:
@@ -94,7 +94,8 @@ def with_alias(settings: Registry, alias: str) -> ModelVersion:
             if error.error_code not in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE", "NOT_FOUND"):
                 raise
             raise RegistryError(
-                f"There is no model {name}@{alias} in {settings.tracking_uri}. Run `lakerag package --promote`.",
+                f"There is no model {name}@{alias} in {masked(settings.tracking_uri)}. "
+                "Run `lakerag package --promote`.",
                 name=name,
                 alias=alias,
             ) from error

@@ -1,5 +1,6 @@
 """The champion behind MLflow's scoring server, as a child process that ends with this one."""
 
+import json
 import re
 import signal
 import socket
@@ -8,15 +9,16 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
 from lakerag import config
-from lakerag.config import Settings
+from lakerag.config import Settings, masked
 from lakerag.errors import MachineError
+from lakerag.rag.endpoint import OVERRIDABLE
 from lakerag.rag.registry import OFFLINE, ModelVersion, connect, quiet, with_alias
 
 APP = "mlflow.pyfunc.scoring_server.app:app"
@@ -84,22 +86,23 @@ def _start(settings: Settings, version: ModelVersion, port: int, words: IO[bytes
 
 
 def _environment(settings: Settings, version: ModelVersion) -> dict[str, str]:
-    """Returns the child's environment: the model, and this process' store and limits in place of the packaged ones."""
+    """Returns the child's environment: the model, and this process' own in place of what was packaged of them."""
     connect(settings.registry)
     with quiet():
         from mlflow.artifacts import download_artifacts
         from mlflow.pyfunc.scoring_server import get_cmd
 
         _, environment = get_cmd(download_artifacts(version.uri))
-    sections = {"store": config.dump(settings)["store"], "serving": config.dump(settings)["serving"]}
-    return {**environment, **OFFLINE, **_variables(sections)}
+    return {**environment, **OFFLINE, **variables(settings)}
 
 
-def _variables(sections: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
+def variables(settings: Settings) -> dict[str, str]:
+    """Returns store, limits and registry as the variables that a model takes in place of the packaged ones."""
+    values = config.dump(settings)
     return {
-        f"{config.ENV_PREFIX}{section}__{key}".upper(): "null" if value is None else str(value)
-        for section, values in sections.items()
-        for key, value in values.items()
+        f"{config.ENV_PREFIX}{section}__{key}".upper(): json.dumps(value, ensure_ascii=False)  # which is YAML too
+        for section in OVERRIDABLE
+        for key, value in values[section].items()
     }
 
 
@@ -107,7 +110,8 @@ def _wait(process: "subprocess.Popen[bytes]", url: str, timeout_s: float, log: P
     deadline = time.monotonic() + timeout_s
     while not _answers(url):
         if process.poll() is not None or time.monotonic() > deadline:
-            raise MachineError(f"The endpoint did not come up: {_last_words(log)} Its log is {log}.", log=str(log))
+            said = masked(_last_words(log))
+            raise MachineError(f"The endpoint did not come up: {said} Its log is {log}.", log=str(log))
         time.sleep(_POLL_S)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from rich.console import Console
 
 from lakerag import config
@@ -196,6 +197,12 @@ def test_model_holds_no_pickle_and_pins_what_it_needs(packaged: Packaged) -> Non
     assert f"onnxruntime=={installed('onnxruntime')}" in required
     assert all("==" in line for line in required)
     assert not any(line.startswith(("torch==", "pyspark==", "lakerag==")) for line in required)
+
+
+def test_model_holds_the_settings_that_it_reads_alone(packaged: Packaged) -> None:
+    model = yaml.safe_load((folder_of(packaged.version) / "MLmodel").read_text())
+    settings = model["flavors"]["python_function"]["config"]["settings"]
+    assert set(settings) == {"embedder", "store", "retrieval", "generator", "registry", "serving"}
 
 
 def test_model_loads_in_a_fresh_process_without_spark_or_torch(packaged: Packaged) -> None:

@@ -26,3 +26,12 @@ def test_only_what_may_pass_is_worth_another_try(code, message, kind):
     error = failure(code, message, uri="http://store:19530", name="docs")
     assert type(error) is kind
     assert "http://store:19530" in str(error)
+
+
+def test_a_password_in_the_address_is_not_repeated():
+    for code in (100, 2, 65535):
+        error = failure(
+            code, "uri: http://root:s3cret@store:19530 fails", uri="http://root:s3cret@store:19530", name="docs"
+        )
+        assert "at http://***@store:19530" in str(error)
+        assert "s3cret" not in f"{error} {error.details}"

@@ -2,6 +2,7 @@
 
 import re
 
+from lakerag.config import masked
 from lakerag.errors import CollectionMissingError, LakeragError, SchemaError, StoreUnavailableError
 
 NOT_FOUND = 100
@@ -34,7 +35,7 @@ def failure(code: object, message: str, *, uri: str, name: str) -> LakeragError:
         uri: The store that was called.
         name: The collection or alias in question; empty: none.
     """
-    label = str(getattr(code, "name", code))
+    label, uri, message = str(getattr(code, "name", code)), masked(uri), masked(message)
     if code in (NOT_FOUND, ALIAS_NOT_FOUND):
         return CollectionMissingError(
             f"The vector store at {uri} has no collection or alias {name!r}. Run `lakerag run` to fill it.", name=name

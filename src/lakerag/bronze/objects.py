@@ -4,14 +4,14 @@ Not through Spark's own listing, which leaves out every name that begins with `_
 folder's `_meta.yml` would be overlooked, and what it protects stand open.
 """
 
+import re
 from functools import lru_cache
-from urllib.parse import urlsplit
 
 from pyarrow.fs import FileSelector, FileSystem, FileType
 
 from lakerag.bronze.listing import Listed, is_ignored
 from lakerag.bronze.reading import FileVersion, digested, settled
-from lakerag.config import Source
+from lakerag.config import Source, masked
 from lakerag.errors import SourceError
 
 
@@ -28,7 +28,7 @@ def list_objects(source: Source) -> list[Listed]:
             What is not there never means that its documents were deleted.
     """
     uri = str(source.path)
-    if "@" in urlsplit(uri).netloc and not uri.startswith("abfs"):
+    if _holds_secret(uri):
         raise SourceError(
             f"The URI of source {source.name!r} holds a user name or a key. Leave it out of source.path: the store's "
             "own means (environment, profile, role of the machine) say who asks."
@@ -59,6 +59,16 @@ def read_object(uri: str, path: str, max_file_bytes: int) -> FileVersion | None:
         return None
     except OSError:
         return FileVersion.unread()
+
+
+def _holds_secret(uri: str) -> bool:
+    """Says whether a URI names a user or holds a key, among its parameters too (a signature of Azure's shared access).
+
+    Azure's container stands where others have the user, its account's key where they have the password
+    (Arrow, AzureOptions::FromUri): `abfss://container:KEY@account.dfs.core.windows.net/folder`.
+    """
+    nobody = re.sub(r"^(abfss?://)[\w$-]+@", r"\1", uri)
+    return masked(nobody) != nobody
 
 
 @lru_cache(maxsize=8)

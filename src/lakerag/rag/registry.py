@@ -69,7 +69,11 @@ def connect(settings: Registry) -> "MlflowClient":
 
 def experiment_id(settings: Registry) -> str:
     """Returns the id of the configured experiment, which is made when missing."""
-    client = connect(settings)
+    return experiment_of(connect(settings), settings)
+
+
+def experiment_of(client: "MlflowClient", settings: Registry) -> str:
+    """Does the same through a client that is connected already, and leaves MLflow's globals alone."""
     with quiet():
         known = client.get_experiment_by_name(settings.experiment)
         if known is not None:

@@ -1,18 +1,24 @@
-"""Traces of answers in MLflow, written in the background: an asker never waits for them."""
+"""Traces of answers in MLflow, written in the background: an asker never waits for them, nor fails with them."""
 
+import logging
 import queue
 import random
 import threading
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from lakerag.config import Registry
-from lakerag.rag.registry import connect, experiment_id, quiet
+from lakerag.config import Registry, masked
+from lakerag.rag.registry import connect, experiment_of, quiet
 from lakerag.rag.steps import Steps
 from lakerag.records import Answer
 
 MAX_WAITING = 100
 """Traces that wait to be written; further ones are left out."""
+
+CLOSE_S = 10.0
+"""How long the end waits for the last traces: MLflow asks a server that does not answer again for minutes."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class _Trace(NamedTuple):
@@ -34,37 +40,62 @@ class TraceLog:
         self._settings = settings
         self._share = share
         self._random = chosen or random.Random()  # noqa: S311 - a sample, no secret
-        self._waiting: queue.Queue[_Trace | None] = queue.Queue(MAX_WAITING)
+        self._waiting: queue.SimpleQueue[_Trace | None] = queue.SimpleQueue()  # whose `put` never waits
+        self._counting = threading.Lock()
+        self.left_out = 0
+        """Chosen calls that were not written: too many waited, or MLflow failed."""
         self._thread = threading.Thread(target=self._write_all, name="lakerag-traces", daemon=True)
         self._thread.start()
-        self.left_out = 0
-        """Chosen calls that were not written because too many waited."""
 
     def observe(self, steps: Steps, answers: Sequence[Answer]) -> None:
-        """Takes note of a call that has been answered; returns at once."""
+        """Takes note of a call that has been answered; returns at once, whatever MLflow does."""
         if self._random.random() >= self._share:
             return
         end_ns = max((step.end_ns for step in steps.taken), default=steps.start_ns)
-        try:
-            self._waiting.put_nowait(_Trace(steps, answers, end_ns))
-        except queue.Full:
-            self.left_out += 1
+        if self._waiting.qsize() < MAX_WAITING:
+            self._waiting.put(_Trace(steps, answers, end_ns))
+        else:
+            self._leave_out()
 
     def close(self) -> None:
-        """Writes what waits, and ends."""
+        """Writes what waits, for `CLOSE_S` at most, and says how many calls were not written."""
         self._waiting.put(None)
-        self._thread.join()
+        self._thread.join(CLOSE_S)
+        # The end mark stands for the trace that is being written.
+        if missing := self.left_out + self._waiting.qsize():
+            _LOG.warning("%d traces of answers were not written to MLflow.", missing)
+
+    def _leave_out(self) -> None:
+        with self._counting:
+            self.left_out += 1
 
     def _write_all(self) -> None:
-        connect(self._settings)
-        experiment = experiment_id(self._settings)
+        client, failing = None, False
         while (trace := self._waiting.get()) is not None:
-            with quiet():
-                _write(trace, experiment)
+            try:
+                client = client or connect(self._settings)
+                # Looked up for every trace: MLflow says nothing of traces that it cannot send.
+                with quiet():
+                    _write(trace, experiment_of(client, self._settings))
+                failing = False
+            except Exception as error:  # noqa: BLE001 - nobody is above this thread, and the next trace may be written
+                self._leave_out()
+                if not failing:
+                    self._say(error)
+                failing = True
         with quiet():
             import mlflow
 
             mlflow.flush_trace_async_logging(terminate=True)
+
+    def _say(self, error: Exception) -> None:
+        _LOG.warning(
+            "Traces of answers are not written to %s (%s: %s). Answers go on without them; check that it runs and "
+            "that registry.tracking_uri is right.",
+            masked(self._settings.tracking_uri),
+            type(error).__name__,
+            masked(str(error)),
+        )
 
 
 def _write(trace: _Trace, experiment: str) -> None:

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import math
 import os
 import re
 import sys
@@ -237,7 +238,7 @@ def _run(
             job = Job(settings, console, run_id or _new_id(), closing=closing)
             result = function(job)
             if as_json:
-                click.echo(json.dumps(result, default=str, ensure_ascii=False))
+                click.echo(to_json(result))
             else:
                 show(Console(), result)
         return job.exit_code
@@ -246,6 +247,24 @@ def _run(
             click.echo(masked(traceback.format_exc()), err=True)
         click.secho(f"lakerag: {masked(_explain(error))}", err=True, fg="red" if sys.stderr.isatty() else None)
         return error.exit_code if isinstance(error, LakeragError) else 1
+
+
+def to_json(result: Result) -> str:
+    """Returns a result as JSON, which has no word for NaN and the infinities: they are null, as for JavaScript.
+
+    >>> to_json({"score": float("nan"), "rows": [{"n": 1.5}]})
+    '{"score": null, "rows": [{"n": 1.5}]}'
+    """
+    return json.dumps(_plain(result), default=str, ensure_ascii=False, allow_nan=False)
+
+
+def _plain(value: Any) -> Any:
+    """Returns a value whose numbers and keys JSON can say; SQL's maps have keys of any type."""
+    if isinstance(value, dict):
+        return {key if isinstance(key, (str, int)) else str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _explain(error: Exception) -> str:

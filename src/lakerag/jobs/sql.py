@@ -5,6 +5,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from lakerag.errors import UsageError
 from lakerag.jobs.job import Job, Result, command
 from lakerag.jobs.search import shortened
 
@@ -28,7 +29,11 @@ def main(job: Job, statement: str, groups: str, tenant: str, limit: int) -> Resu
 
 
 def run_sql(job: Job, statement: str, groups: str = "", tenant: str = "", limit: int = 1000) -> Result:
-    """Runs one statement under the rights of a tenant and groups; returns at most `limit` rows."""
+    """Runs one statement under the rights of a tenant and groups; returns at most `limit` rows.
+
+    Raises:
+        UsageError: Two columns of the result have one name; no row was read.
+    """
     from lakerag import config
     from lakerag.answers.sql import register_functions, set_rights
     from lakerag.answers.views import create_views
@@ -40,5 +45,16 @@ def run_sql(job: Job, statement: str, groups: str = "", tenant: str = "", limit:
     set_rights(spark, tenant, [group for group in groups.split(",") if group])
     with job.step("running SQL"):
         rows = spark.sql(statement)
+        _check_names(rows.columns)
         found = [row.asDict(recursive=True) for row in rows.limit(limit).toLocalIterator()]
     return {"columns": rows.columns, "rows": found}
+
+
+def _check_names(columns: list[str]) -> None:
+    """Refuses a result of which a row by name could not hold all."""
+    if twice := sorted({name for name in columns if columns.count(name) > 1}):
+        raise UsageError(
+            f"Expected a name of its own for every column, found {', '.join(twice)} more than once. "
+            "Name them in the SELECT: a.path AS path, b.path AS other_path.",
+            columns=twice,
+        )

@@ -22,7 +22,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from lakerag import config
 from lakerag.config import masked
-from lakerag.errors import LakeragError
+from lakerag.errors import LakeragError, TransientError
 
 if TYPE_CHECKING:
     from lakerag.catalog import Catalog
@@ -147,14 +147,24 @@ class Job:
 def until_interrupted(job: Job, work: Callable[[Job], Result]) -> Result:
     """Does the work again every `sync.trigger_interval_s` seconds, each time as a run of its own; returns the last.
 
+    A run that fails for now (the store does not answer, another process holds the lease) says so, and the next one
+    goes on from where it stands. Every other error ends it.
+
     No stream with an interval: serverless compute has none, and looking where nothing is new is cheap.
     """
-    result = work(job)
+    result, pause_s = None, job.settings.sync.trigger_interval_s
     try:
         while True:
-            time.sleep(job.settings.sync.trigger_interval_s)
-            result = work(job.again())
+            try:
+                result = work(job)
+            except TransientError as error:
+                _complain(f"{error} The next run is in {pause_s} s.")
+                job.__dict__.pop("address", None)  # a local server that is gone is started anew
+            time.sleep(pause_s)
+            job.again()
     except KeyboardInterrupt:
+        if result is None:
+            raise
         job.console.print("stopped")
     return result
 
@@ -245,8 +255,13 @@ def _run(
     except Exception as error:  # noqa: BLE001
         if debug:
             click.echo(masked(traceback.format_exc()), err=True)
-        click.secho(f"lakerag: {masked(_explain(error))}", err=True, fg="red" if sys.stderr.isatty() else None)
+        _complain(_explain(error))
         return error.exit_code if isinstance(error, LakeragError) else 1
+
+
+def _complain(message: str) -> None:
+    """Says what went wrong on standard error, `--quiet` or not."""
+    click.secho(f"lakerag: {masked(message)}", err=True, fg="red" if sys.stderr.isatty() else None)
 
 
 def to_json(result: Result) -> str:

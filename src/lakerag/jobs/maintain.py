@@ -9,10 +9,12 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from lakerag.catalog import Catalog, properties_sql
-from lakerag.errors import CollectionMissingError
+from lakerag.errors import CollectionMissingError, TransientError
 from lakerag.jobs.job import Job, Result, command
 from lakerag.sync.journal import position
-from lakerag.tables import ALL_TABLES, GOLD_CHUNKS, Table
+from lakerag.sync.lease import Lease
+from lakerag.sync.rebuild import lease_name
+from lakerag.tables import ALL_TABLES, GOLD_CHUNKS, GOLD_STAGED, Table
 
 LEAST_HOURS = 168
 """Delta refuses to remove younger files, which a reader may still be at (docs.delta.io, VACUUM)."""
@@ -49,7 +51,7 @@ def main(job: Job, keep_hours: int) -> Result:
 
     with job.stage("maintain", "compacting tables and removing old files") as stage:
         forget_texts(job.catalog, job.settings.duplicates)
-        tables = maintain(job, ALL_TABLES, keep_hours)
+        tables = maintain(job, ALL_TABLES, keep_hours) | maintain_staged(job, keep_hours)
         stage.counts = {
             name: sum(done[name] for done in tables.values()) for name in ("files_compacted", "files_written")
         }
@@ -76,6 +78,20 @@ def maintain(job: Job, tables: Iterable[Table], keep_hours: int) -> dict[str, di
             "kept_hours": kept_hours,
         }
     return done
+
+
+def maintain_staged(job: Job, keep_hours: int) -> dict[str, dict[str, int]]:
+    """Does the same for the staged chunks, of which an ended rebuild leaves the files of a whole gold behind.
+
+    A rebuild under way is left alone: compaction would make its merges fail.
+    """
+    job.catalog.ensure((GOLD_STAGED,))
+    name, lease_s = lease_name(job.settings.store.alias), job.settings.sync.lease_s
+    try:
+        with Lease(job.catalog, name, job.run_id, lease_s):
+            return maintain(job, (GOLD_STAGED,), keep_hours)
+    except TransientError:
+        return {}
 
 
 def retain(catalog: Catalog, table: Table, hours: int) -> None:

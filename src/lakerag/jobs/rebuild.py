@@ -66,7 +66,7 @@ def replace_collection(job: Job, settings: Settings, collection: Collection | No
 
     started = time.monotonic()
     sync, serving, name = syncing(job, settings), _serving(job), "rebuild" if collection is None else "rollback"
-    with Lease(job.catalog, f"{sync.place.alias}/rebuild", job.run_id, sync.settings.lease_s):
+    with Lease(job.catalog, rebuild.lease_name(sync.place.alias), job.run_id, sync.settings.lease_s):
         # The same call was interrupted after the switch. A rebuild for a third embedder is another call.
         if rebuild.is_announced(job.catalog, serving, name) and (collection or serving.space == sync.space.name):
             result = _finish(job, serving)

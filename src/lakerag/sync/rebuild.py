@@ -14,6 +14,11 @@ from lakerag.sync.target import create_next
 from lakerag.tables import GOLD_CHUNKS, GOLD_STAGED, INDEX_KEY
 
 
+def lease_name(alias: str) -> str:
+    """Returns the lease that a rebuild holds from its first staged chunk to its last."""
+    return f"{alias}/rebuild"
+
+
 def successor(sync: Sync) -> Collection:
     """Returns the collection that a rebuild fills: one that an interrupted rebuild began, or a new one.
 

@@ -10,12 +10,14 @@ from rich.console import Console
 
 from lakerag import config
 from lakerag.jobs.job import Job
-from lakerag.jobs.maintain import LEAST_HOURS, hours_to_keep, maintain
+from lakerag.jobs.maintain import LEAST_HOURS, hours_to_keep, maintain, maintain_staged
 from lakerag.stores import Collection
 from lakerag.sync.apply import Applied
 from lakerag.sync.journal import Step, record
-from lakerag.tables import GOLD_CHUNKS
-from tests.integration.sync.gold import append, chunk, edit
+from lakerag.sync.lease import Lease
+from lakerag.sync.rebuild import lease_name
+from lakerag.tables import GOLD_CHUNKS, GOLD_STAGED
+from tests.integration.sync.gold import append, chunk, edit, rows
 
 NOW = datetime(2026, 5, 20, 12, tzinfo=timezone.utc)
 DOCS = Collection("docs", "words", 4)
@@ -36,9 +38,19 @@ def job(catalog, tmp_path, monkeypatch):
     return job
 
 
-def age(catalog, days: int) -> Path:
-    """Lets everything that stands in gold_chunks be older."""
-    folder = Path(catalog.place.root, GOLD_CHUNKS.name)
+@pytest.fixture
+def staged(catalog):
+    """The folder of the staged chunks after two chunks were put there."""
+    catalog.ensure((GOLD_STAGED,))
+    for key in ("a", "b"):
+        catalog.append(GOLD_STAGED, rows(catalog, chunk(key, key)).coalesce(1))
+    yield Path(catalog.place.root, GOLD_STAGED.name)
+    catalog.spark.sql(f"DROP TABLE {catalog.ref(GOLD_STAGED)}")
+
+
+def age(catalog, days: int, table=GOLD_CHUNKS) -> Path:
+    """Lets everything that stands in a table be older."""
+    folder = Path(catalog.place.root, table.name)
     for file in folder.rglob("*"):
         os.utime(file, (time.time() - days * 86_400,) * 2)
     catalog.spark.sql("CLEAR CACHE")
@@ -68,6 +80,24 @@ def test_changes_that_the_sync_has_not_read_are_kept_until_it_has(catalog, job, 
     assert maintain(job, (GOLD_CHUNKS,), LEAST_HOURS)[GOLD_CHUNKS.name]["kept_hours"] == LEAST_HOURS
     assert not list(folder.glob("_change_data/*.parquet"))
     assert {row["text"] for row in catalog.read(GOLD_CHUNKS).collect()} == {"uno", "two"}
+
+
+def test_staged_chunks_are_compacted_and_files_of_a_killed_rebuild_go(catalog, job, staged, few_tasks):
+    orphan = staged / "part-of-a-killed-rebuild.parquet"
+    orphan.touch()
+    age(catalog, 30, GOLD_STAGED)
+    assert maintain_staged(job, LEAST_HOURS) == {
+        GOLD_STAGED.name: {"files_compacted": 2, "files_written": 1, "kept_hours": LEAST_HOURS}
+    }
+    assert not orphan.exists()
+    assert {row["text"] for row in catalog.read(GOLD_STAGED).collect()} == {"a", "b"}
+
+
+def test_the_staged_chunks_of_a_rebuild_under_way_are_left_alone(catalog, job, staged):
+    version = catalog.version(GOLD_STAGED)
+    with Lease(catalog, lease_name(job.settings.store.alias), "a rebuild", 60):
+        assert maintain_staged(job, LEAST_HOURS) == {}
+    assert catalog.version(GOLD_STAGED) == version
 
 
 @pytest.mark.parametrize(

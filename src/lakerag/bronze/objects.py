@@ -67,8 +67,8 @@ def _holds_secret(uri: str) -> bool:
     Azure's container stands where others have the user, its account's key where they have the password
     (Arrow, AzureOptions::FromUri): `abfss://container:KEY@account.dfs.core.windows.net/folder`.
     """
-    nobody = re.sub(r"^(abfss?://)[\w$-]+@", r"\1", uri)
-    return masked(nobody) != nobody
+    rest = re.sub(r"^(abfss?://)[\w$-]+@", r"\1", uri)
+    return masked(rest) != rest
 
 
 @lru_cache(maxsize=8)

@@ -4,13 +4,14 @@ import re
 
 MASK = "***"
 
-# `urlsplit` alone would not do: a text may say several addresses, and SQLAlchemy and Azure take passwords with a `/`.
-# What looks like a port and a path is none.
+# No `urlsplit`: a message says addresses amid other words, and SQLAlchemy takes passwords with a `/`. A port and a path
+# with an `@` (`hdfs://name:8020/ann@acme`) are no password.
 _USER = re.compile(r"(?<=://)[^\s/?#:@]*(?::(?!\d{1,5}[/?#])[^\s@]*)?@(?:[^\s/?#@]*@)*")
+# Parameters stand after `?` or `&`, Spark Connect's after `;`. `odbc_connect` is a whole connection string, `sig` the
+# signature of Azure's shared access.
 _PARAMETER = re.compile(
     r"(?<=[?&;])((?:[^\s?&;=]*(?:key|passw|pwd|secret|token)[^\s?&;=]*|odbc_connect|sig)=)[^\s&;]+", re.IGNORECASE
 )
-"""Of an address, `odbc_connect` being ODBC's whole one and `sig` the signature of Azure's shared access."""
 
 
 def masked(text: str) -> str:

@@ -91,6 +91,7 @@ def maintain_staged(job: Job, keep_hours: int) -> dict[str, dict[str, int]]:
         with Lease(job.catalog, name, job.run_id, lease_s):
             return maintain(job, (GOLD_STAGED,), keep_hours)
     except TransientError:
+        job.console.print(f"{GOLD_STAGED.name} is left alone: a rebuild is under way")
         return {}
 
 

@@ -41,9 +41,10 @@ class TraceLog:
         self._share = share
         self._random = chosen or random.Random()  # noqa: S311 - a sample, no secret
         self._waiting: queue.SimpleQueue[_Trace | None] = queue.SimpleQueue()  # whose `put` never waits
-        self._counting = threading.Lock()
         self.left_out = 0
-        """Chosen calls that were not written: too many waited, or MLflow failed."""
+        """Chosen calls that were not written because too many waited."""
+        self.failed = 0
+        """Chosen calls that MLflow did not take."""
         self._thread = threading.Thread(target=self._write_all, name="lakerag-traces", daemon=True)
         self._thread.start()
 
@@ -54,20 +55,18 @@ class TraceLog:
         end_ns = max((step.end_ns for step in steps.taken), default=steps.start_ns)
         if self._waiting.qsize() < MAX_WAITING:
             self._waiting.put(_Trace(steps, answers, end_ns))
-        else:
-            self._leave_out()
+            return
+        if not self.left_out:
+            _LOG.warning("%d traces of answers wait for MLflow; further ones are left out meanwhile.", MAX_WAITING)
+        self.left_out += 1
 
     def close(self) -> None:
         """Writes what waits, for `CLOSE_S` at most, and says how many calls were not written."""
         self._waiting.put(None)
         self._thread.join(CLOSE_S)
         # The end mark stands for the trace that is being written.
-        if missing := self.left_out + self._waiting.qsize():
+        if missing := self.left_out + self.failed + self._waiting.qsize():
             _LOG.warning("%d traces of answers were not written to MLflow.", missing)
-
-    def _leave_out(self) -> None:
-        with self._counting:
-            self.left_out += 1
 
     def _write_all(self) -> None:
         client, failing = None, False
@@ -79,10 +78,10 @@ class TraceLog:
                     _write(trace, experiment_of(client, self._settings))
                 failing = False
             except Exception as error:  # noqa: BLE001 - nobody is above this thread, and the next trace may be written
-                self._leave_out()
                 if not failing:
                     self._say(error)
                 failing = True
+                self.failed += 1
         with quiet():
             import mlflow
 

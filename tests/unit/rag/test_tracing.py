@@ -46,7 +46,7 @@ def test_a_failure_is_said_when_it_begins_and_later_traces_are_written(
     for _ in range(6):
         log.observe(Steps(), ANSWERS)
     log.close()
-    assert (len(written), log.left_out) == (3, 3)
+    assert (len(written), log.failed) == (3, 3)
     begun = (
         "Traces of answers are not written to postgresql://***@db/mlflow (ConnectionError: postgresql://***@db/mlflow"
     )
@@ -70,7 +70,7 @@ def test_a_server_that_comes_up_later_gets_the_traces_from_then_on(
     for _ in range(3):
         log.observe(Steps(), ANSWERS)
     log.close()
-    assert (len(written), log.left_out) == (2, 1)
+    assert (len(written), log.failed) == (2, 1)
 
 
 def test_nobody_waits_for_a_server_that_hangs(
@@ -93,6 +93,9 @@ def test_nobody_waits_for_a_server_that_hangs(
     started = time.monotonic()
     log.close()
     assert time.monotonic() - started < 30
-    assert caplog.messages == ["6 traces of answers were not written to MLflow."]
+    assert caplog.messages == [
+        "3 traces of answers wait for MLflow; further ones are left out meanwhile.",
+        "6 traces of answers were not written to MLflow.",
+    ]
     hanging.set()
     log._thread.join(60)

@@ -1,8 +1,6 @@
 """What every command shares: options, the lakehouse and store it works on, progress, errors, output."""
 
 import functools
-import json
-import math
 import os
 import re
 import sys
@@ -23,6 +21,7 @@ from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from lakerag import config
 from lakerag.config import masked
 from lakerag.errors import LakeragError, TransientError
+from lakerag.jobs.as_json import to_json
 
 if TYPE_CHECKING:
     from lakerag.catalog import Catalog
@@ -262,24 +261,6 @@ def _run(
 def _complain(message: str) -> None:
     """Says what went wrong on standard error, `--quiet` or not."""
     click.secho(f"lakerag: {masked(message)}", err=True, fg="red" if sys.stderr.isatty() else None)
-
-
-def to_json(result: Result) -> str:
-    """Returns a result as JSON, which has no word for NaN and the infinities: they are null, as for JavaScript.
-
-    >>> to_json({"score": float("nan"), "rows": [{"n": 1.5}]})
-    '{"score": null, "rows": [{"n": 1.5}]}'
-    """
-    return json.dumps(_plain(result), default=str, ensure_ascii=False, allow_nan=False)
-
-
-def _plain(value: Any) -> Any:
-    """Returns a value whose numbers and keys JSON can say; SQL's maps have keys of any type."""
-    if isinstance(value, dict):
-        return {key if isinstance(key, (str, int)) else str(key): _plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _explain(error: Exception) -> str:

@@ -73,8 +73,9 @@ def answer_new(
     """Answers every question that has no answer, slice by slice, and others again where that is asked for.
 
     A slice's citations are committed before its answers, and only an answer marks a question as
-    done. After a crash between the two the slice is answered again and its citations are replaced,
-    so nothing stays doubled or half there. One run at a time.
+    done. An answer that is about to be replaced goes before its citations do: it never stands over
+    those of another. After a crash in between the slice is answered again and its citations are
+    replaced, so nothing stays doubled or half there. One run at a time.
 
     Args:
         catalog: Holds `questions`, `answers` and `answer_citations`.
@@ -101,6 +102,8 @@ def answer_new(
         if answered.num_rows == 0:
             break  # questions were deleted meanwhile
         rows = identify(catalog.spark.createDataFrame(answered), model.label, now=now, run_id=run_id)
+        if again != "none":  # else none of the questions has an answer
+            catalog.merge(ANSWERS, rows.select(*ANSWERS.names, F.lit(True).alias("deleted")), guard="false")
         _write_citations(catalog, rows)
         catalog.merge(ANSWERS, rows.select(*ANSWERS.names, F.lit(False).alias("deleted")), guard="true")
         done += answered.num_rows

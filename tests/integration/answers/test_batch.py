@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timezone
 
 import pytest
@@ -11,7 +12,7 @@ from lakerag.answers.questions import ASKED, add_questions
 from lakerag.answers.views import VIEWS, create_views
 from lakerag.catalog import Catalog
 from lakerag.config import Answers
-from lakerag.tables import ANSWER_CITATIONS, ANSWERS, GOLD_CHUNKS
+from lakerag.tables import ANSWER_CITATIONS, ANSWERS, GOLD_CHUNKS, Table
 
 FIRST = datetime(2026, 1, 1, tzinfo=timezone.utc)
 SECOND = datetime(2026, 1, 2, tzinfo=timezone.utc)
@@ -230,7 +231,7 @@ def test_crash_between_the_two_tables_leaves_nothing_doubled_or_half(
             raise KeyboardInterrupt
         return merge(self, table, *args, **options)  # type: ignore[arg-type]
 
-    more = Model(models[3].uri, "m/1", models[3].tracking_uri, models[3].registry_uri)
+    more = replace(models[3], label="m/1")
     with monkeypatch.context() as patch:
         patch.setattr(batch.Catalog, "merge", crash)
         with pytest.raises(KeyboardInterrupt):
@@ -238,6 +239,31 @@ def test_crash_between_the_two_tables_leaves_nothing_doubled_or_half(
     assert citations(catalog) == [("?", 1), ("?", 1), ("?", 2), ("?", 2), ("?", 3), ("?", 3)]
     assert answer_new(catalog, models[1], SETTINGS, now=SECOND, run_id="r2") == Report(2, 0, 2)
     assert citations(catalog) == [("a", 1), ("b", 1)]
+
+
+@pytest.mark.parametrize("again", ["stale", "all"])
+def test_crash_while_answering_again_leaves_no_answer_over_the_citations_of_another(
+    catalog: Catalog, models: dict[int, Model], monkeypatch: pytest.MonkeyPatch, again: str
+) -> None:
+    ask(catalog, "a")
+    put_chunks(catalog, "p1")
+    answer_new(catalog, replace(models[3], label="m/1"), SETTINGS, now=FIRST, run_id="r1")
+    merge, written = Catalog.merge, []
+
+    def crash(self: Catalog, table: Table, *args: object, **options: object) -> object:
+        if table is ANSWERS and ANSWER_CITATIONS in written:
+            raise KeyboardInterrupt
+        written.append(table)
+        return merge(self, table, *args, **options)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(batch.Catalog, "merge", crash)
+        with pytest.raises(KeyboardInterrupt):
+            answer_new(catalog, models[1], SETTINGS, now=SECOND, run_id="r2", again=again)
+    assert (answered(catalog), citations(catalog)) == (set(), [("?", 1)])
+    assert answer_new(catalog, models[1], SETTINGS, now=SECOND, run_id="r3", again="stale") == Report(1, 0, 1)
+    assert [row["run_id"] for row in catalog.read(ANSWERS).toLocalIterator()] == ["r3"]
+    assert citations(catalog) == [("a", 1)]
 
 
 def test_views_show_current_unanswered_and_by_document(catalog: Catalog, models: dict[int, Model]) -> None:

@@ -68,9 +68,12 @@ def find_revoked(answers: DataFrame, citations: DataFrame, questions: DataFrame,
         documents: Rows of `silver_documents`.
     """
     standing = answers.where(~F.coalesce("revoked", F.lit(False)))
+    # First, since it leaves few rows: what everybody may see is hidden from no asker.
+    public = documents.where((F.col("tenant") == "") & F.array_contains("acl_groups", PUBLIC_GROUP))
+    doubtful = citations.join(public, "doc_id", "left_anti")
     rights = questions.select("question_id", F.col("tenant").alias("asker"), F.col("acl_groups").alias("asked_by"))
     held = documents.select("doc_id", "tenant", "acl_groups", F.lit(True).alias("there"))
-    cited = citations.select("answer_id", "doc_id").join(standing.select("answer_id", "question_id"), "answer_id")
+    cited = doubtful.select("answer_id", "doc_id").join(standing.select("answer_id", "question_id"), "answer_id")
     placed = cited.join(rights, "question_id", "left").join(held, "doc_id", "left")
     groups = F.array_union("asked_by", F.array(F.lit(PUBLIC_GROUP)))
     hidden = ~(F.col("tenant").isin("") | (F.col("tenant") == F.col("asker"))) | ~F.arrays_overlap("acl_groups", groups)

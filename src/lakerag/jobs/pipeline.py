@@ -34,33 +34,28 @@ def source_of(job: Job, path: str | None, name: str | None) -> Source:
 def run_pipeline(job: Job, source: Source, until: str = "sync") -> Result:
     """Runs the stages up to `until`; each does only what is new.
 
+    Answers are compared with documents in every run, right after silver: none may stand because a
+    later stage failed, or because another command changed the documents.
+
     Returns:
-        `files`, `documents`, `chunks`, `sync` and `seconds`, as far as it went; `answers` where documents changed.
+        `files`, `documents`, `answers`, `chunks`, `sync` and `seconds`, as far as it went.
     """
     started = time.monotonic()
     _check_source(source)
     _check_index(job, until)
     result: Result = {"run_id": job.run_id}
     steps = (
-        ("files", partial(_bronze, job, source)),
-        ("documents", partial(_silver, job, source)),
-        ("chunks", partial(_gold, job)),
-        ("sync", partial(bring_in_step, job)),
+        ("bronze", "files", partial(_bronze, job, source)),
+        ("silver", "documents", partial(_silver, job, source)),
+        ("silver", "answers", partial(_revoke, job)),
+        ("gold", "chunks", partial(_gold, job)),
+        ("sync", "sync", partial(bring_in_step, job)),
     )
-    for key, step in steps[: STAGES.index(until) + 1]:
-        result[key] = step()
-    if any(result.get("documents", {}).get(what) for what in ("upserted", "deleted")):
-        result["answers"] = {"revoked": _revoke(job)}
+    for stage, key, step in steps:
+        if STAGES.index(stage) <= STAGES.index(until):
+            result[key] = step()
     result["seconds"] = {**job.seconds, "total": round(time.monotonic() - started, 3)}
     return result
-
-
-def _revoke(job: Job) -> int:
-    """Flags the answers whose documents are gone or hidden from their askers now; returns how many."""
-    from lakerag.answers.choosing import revoke
-    from lakerag.tables import ANSWERS
-
-    return revoke(job.catalog) if job.catalog.version(ANSWERS) > 0 else 0
 
 
 def _check_source(source: Source) -> None:
@@ -108,6 +103,15 @@ def _silver(job: Job, source: Source) -> dict[str, int]:
         stage.changed = any(documents[what] for what in ("upserted", "deleted", "quarantined", "regrouped"))
         stage.summary = ", ".join(f"{count} {what}" for what, count in documents.items())
     return documents
+
+
+def _revoke(job: Job) -> dict[str, int]:
+    """Flags the answers whose documents are gone or hidden from their askers now."""
+    from lakerag.answers.choosing import revoke
+    from lakerag.tables import ANSWERS
+
+    with job.step("comparing answers with documents"):
+        return {"revoked": revoke(job.catalog) if job.catalog.version(ANSWERS) > 0 else 0}
 
 
 def _gold(job: Job) -> dict[str, int]:

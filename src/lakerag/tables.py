@@ -317,7 +317,7 @@ QUESTIONS = Table(
     comment="One question to be answered, with the rights of its asker",
     key=("question_id",),
     columns=(
-        Column("question_id", "STRING", "Hash of question, rights and filter, unless the caller gave one"),
+        Column("question_id", "STRING", "Hash of question, rights, filter and top_k, unless the caller gave one"),
         Column("question", "STRING", "The question"),
         Column("tenant", "STRING", "Tenant of the asker; empty: none"),
         Column("acl_groups", "ARRAY<STRING>", "Groups of the asker"),

@@ -1,13 +1,16 @@
 from datetime import datetime, timezone
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 from chispa import assert_df_equality
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from lakerag.answers.question_files import Asked
 from lakerag.answers.questions import ASKED, add_questions, asked_in_file, asked_in_table
 from lakerag.catalog import Catalog
-from lakerag.errors import SchemaError, SourceError
+from lakerag.errors import SchemaError, SourceError, UsageError
 from lakerag.tables import QUESTIONS
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone.utc)
@@ -18,7 +21,7 @@ def test_questions_are_added_once_with_their_rights(catalog: Catalog, tmp_path: 
     path = tmp_path / "q.jsonl"
     path.write_text(
         '{"question": "a?", "groups": ["y", "x", "y"], "tenant": "t", "top_k": 3, "filter": "f"}\n'
-        '{"question": "a?", "groups": ["x", "y"], "tenant": "t", "filter": "f"}\n'
+        '{"question": "a?", "groups": ["x", "y"], "tenant": "t", "top_k": 3, "filter": "f"}\n'
         '{"question": "b?", "question_id": "mine"}\n'
     )
     asked = asked_in_file(catalog.spark, path)
@@ -37,10 +40,44 @@ def test_questions_are_added_once_with_their_rights(catalog: Catalog, tmp_path: 
     assert len(ids["a?"]) == 64
 
 
-def test_same_words_with_other_rights_are_another_question(catalog: Catalog) -> None:
-    rows = [("a?", None, tenant, groups, None, None) for tenant, groups in ((None, None), ("t", None), (None, ["g"]))]
-    asked = catalog.spark.createDataFrame(rows, ", ".join(f"{name} {kind}" for name, kind in ASKED.items()))
-    assert add_questions(catalog, asked, now=NOW) == 3
+def asked(catalog: Catalog, *rows: Asked) -> DataFrame:
+    return catalog.spark.createDataFrame(list(rows), ", ".join(f"{name} {kind}" for name, kind in ASKED.items()))
+
+
+def test_same_words_with_other_rights_or_passages_are_another_question(catalog: Catalog) -> None:
+    rows = [Asked("a?"), Asked("a?", tenant="t"), Asked("a?", groups=["g"]), Asked("a?", top_k=3)]
+    assert add_questions(catalog, asked(catalog, *rows), now=NOW) == 4
+    plain = sha256(b'{"question":"a?","tenant":"","acl_groups":[],"filter":""}').hexdigest()
+    found = catalog.read(QUESTIONS).where("tenant = '' AND size(acl_groups) = 0 AND top_k IS NULL").first()
+    assert found["question_id"] == plain, "questions that stand in tables already keep their ids"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Asked("b?", "q1", "t", ["hr"], 3, "f"),
+        Asked("a?", "q1", "u", ["hr"], 3, "f"),
+        Asked("a?", "q1", "t", None, 3, "f"),
+        Asked("a?", "q1", "t", ["hr"], None, "f"),
+        Asked("a?", "q1", "t", ["hr"], 3, None),
+    ],
+)
+def test_id_that_stands_for_another_question_is_refused_and_nothing_is_added(catalog: Catalog, other: Asked) -> None:
+    first, new = Asked("a?", "q1", "t", ["hr"], 3, "f"), Asked("new?", "q2")
+    with pytest.raises(UsageError, match="rights, filter or top_k under q1"):
+        add_questions(catalog, asked(catalog, first, other, new), now=NOW)
+    assert catalog.read(QUESTIONS).count() == 0
+    assert add_questions(catalog, asked(catalog, first, first), now=NOW) == 1
+    with pytest.raises(UsageError, match="under q1") as refused:
+        add_questions(catalog, asked(catalog, other, new), now=LATER)
+    assert refused.value.details == {"question_ids": ["q1"]}
+    assert [row["question_id"] for row in catalog.read(QUESTIONS).toLocalIterator()] == ["q1"]
+
+
+def test_a_refusal_names_a_few_ids(catalog: Catalog) -> None:
+    rows = [Asked(words, f"q{n}") for n in range(9) for words in ("a?", "b?")]
+    with pytest.raises(UsageError, match=r"under q0, q1, q2, q3, q4, \.\.\.\. Nothing"):
+        add_questions(catalog, asked(catalog, *rows), now=NOW)
 
 
 def test_questions_come_out_of_a_table(catalog: Catalog) -> None:

@@ -110,7 +110,7 @@ class History:
         changed = self.gold.read(GOLD_CHUNKS).withColumns(
             {"text": F.lit(text), "fingerprint": F.lit(f"print of {text} ")}
         )
-        changed.repartition(2).write.format("delta").mode("overwrite").saveAsTable(self.name)
+        changed.write.insertInto(self.name, overwrite=True)
         self.model = dict.fromkeys(self.model, text)
 
     def optimise(self):

@@ -13,9 +13,11 @@ from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from lakerag.config import Lakehouse
-from lakerag.errors import SchemaError
+from lakerag.errors import SchemaError, TransientError
 from lakerag.tables import ALL_TABLES, Table
 
+CONFLICT = "DELTA_CONCURRENT"
+"""Begins Delta's conditions for a commit that another one was faster than."""
 _VIOLATED = "DELTA_VIOLATE_CONSTRAINT"
 
 
@@ -194,10 +196,16 @@ def _is_edited(table: Table) -> bool:
 
 @contextmanager
 def _expecting(table: Table) -> Iterator[None]:
-    """Says which hard expectation a refused commit broke; nothing of it was written."""
+    """Says why a commit was refused, another being faster or an expectation broken; nothing of it was written."""
     try:
         yield
-    except (PySparkException, Py4JJavaError) as error:
+    except (PySparkException, Py4JJavaError) as error:  # Delta's conflicts come unconverted
+        if CONFLICT in str(error):
+            raise TransientError(
+                f"Another process changed {table.name} at the same time, and nothing of this commit was written. "
+                "Run again; the next run goes on from here.",
+                table=table.name,
+            ) from error
         broken = next((name for name in table.constraints if f" {name} " in str(error) and _VIOLATED in str(error)), "")
         if not broken:
             raise

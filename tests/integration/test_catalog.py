@@ -1,9 +1,11 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from pyspark.sql import functions as F
 
 from lakerag.catalog import Catalog
 from lakerag.config import Lakehouse
-from lakerag.errors import SchemaError
+from lakerag.errors import SchemaError, TransientError
 from lakerag.tables import ALL_TABLES, BRONZE_FILES, GOLD_CHUNKS, QUESTIONS
 
 
@@ -30,6 +32,27 @@ def test_rows_that_break_a_constraint_are_refused_and_nothing_is_written(catalog
     with pytest.raises(SchemaError, match="has_question"):
         catalog.merge(QUESTIONS, rows.withColumn("deleted", F.lit(False)), guard="true")
     assert catalog.version(QUESTIONS) == 0
+
+
+def test_of_commits_that_meet_one_is_made_and_the_others_may_try_again(catalog):
+    def ask(words):
+        row = ("q", words, "", [], 5, "", None)
+        rows = catalog.spark.createDataFrame([row], QUESTIONS.schema).withColumn("asked_at", F.current_timestamp())
+        try:
+            return catalog.merge(QUESTIONS, rows.withColumn("deleted", F.lit(False)), guard="true")["updated"]
+        except TransientError as error:
+            return str(error)
+
+    ask("first")
+    with ThreadPoolExecutor(4) as asking:
+        for _ in range(10):
+            done = list(asking.map(ask, ["who?", "what?", "where?", "when?"]))
+            if set(done) != {1}:
+                break
+    assert 1 in done
+    refused = "Another process changed questions at the same time, and nothing of this commit was written."
+    assert {said for said in done if said != 1} == {f"{refused} Run again; the next run goes on from here."}
+    assert catalog.read(QUESTIONS).count() == 1
 
 
 def test_breaches_of_soft_expectations_are_counted(catalog):

@@ -14,12 +14,10 @@ from pyspark.errors import PySparkException
 from pyspark.sql import Row
 from pyspark.sql import functions as F
 
-from lakerag.catalog import Catalog, literal
+from lakerag.catalog import CONFLICT, Catalog, literal
 from lakerag.errors import LeaseLostError, TransientError
 from lakerag.tables import OPS_LEASES
 
-_CONFLICT = "DELTA_CONCURRENT"
-"""Begins Delta's conditions for a commit that another one was faster than."""
 _ATTEMPTS = 3
 """To take or renew a lease, while other aliases' rows change beside it."""
 
@@ -153,7 +151,7 @@ class Lease:
         try:
             done = self.catalog.spark.sql(statement).first()
         except (PySparkException, Py4JJavaError) as error:  # Delta's conflicts come unconverted
-            if _CONFLICT in str(error):
+            if CONFLICT in str(error):
                 return False
             raise
         return done is not None and done["num_affected_rows"] == 1

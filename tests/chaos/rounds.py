@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -22,7 +23,7 @@ OUTAGE_S = 1.0
 
 
 def run(home: Path, rounds: int, seed: int, store: str, say: Callable[[str], None]) -> dict[str, Any]:
-    """Runs the rounds and returns what was done and what differs.
+    """Runs the rounds and returns what was done and what differs; Ctrl-C ends them early, with the same comparison.
 
     Args:
         home: An empty folder.
@@ -38,11 +39,13 @@ def run(home: Path, rounds: int, seed: int, store: str, say: Callable[[str], Non
         and `sound`: whether nothing differs and nothing was missed.
     """
     started, done = time.monotonic(), Counter[str]()
-    with serving(store, home / "store") as server:
+    with serving(store, home / "store") as server, _interruptible() as interrupted:
         proxy, writer = Proxy(server.port), _python("writer", home, str(seed))
         _wait_for(writer.stdout, "ready")
         chance, reader = random.Random(seed), None
         for number in range(rounds):
+            if interrupted():
+                break
             sync = _python("syncer", home, str(proxy.port))
             _wait_for(sync.stdout, "ready")
             if number % 2 == 0:  # every other one is at work already when trouble begins
@@ -64,7 +67,7 @@ def run(home: Path, rounds: int, seed: int, store: str, say: Callable[[str], Non
         proxy.close()
     counted = json.loads(settled.splitlines()[-1])
     report = {
-        "rounds": rounds,
+        "rounds": done["kills"],
         **{name: done[name] for name in ("kills", "store_kills", "cuts", "slowdowns")},
         "commits": int(commits.split()[-1]),
         **counted,
@@ -73,6 +76,17 @@ def run(home: Path, rounds: int, seed: int, store: str, say: Callable[[str], Non
         "seconds": round(time.monotonic() - started),
     }
     return {**report, "sound": not (any(counted["differences"].values()) or counted["reconcile"] or report["missed"])}
+
+
+@contextmanager
+def _interruptible() -> Iterator[Callable[[], bool]]:
+    """Yields what says whether Ctrl-C was pressed; the children, in groups of their own, do not hear of it."""
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield lambda: bool(pressed)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _disturb(chance: random.Random, server: Killable, proxy: Proxy, done: Counter[str]) -> None:

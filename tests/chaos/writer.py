@@ -14,6 +14,7 @@ from tests.chaos.place import PINNED, open_catalog, words
 from tests.integration.sync.gold import append, chunk, edit, live, merge
 
 PAUSE_S = 0.3
+"""Between two commits, beyond the time that one takes: the sync has to get a chance on a slow machine too."""
 
 
 class Writer:
@@ -103,11 +104,12 @@ def main(home: Path, seed: int) -> None:
     writer.begin()
     print("ready", flush=True)
     while not select.select([sys.stdin], [], [], 0)[0]:
+        began = time.monotonic()
         try:
             writer.act()
         except PySparkException as error:
             print(f"not done: {str(error).splitlines()[0]}", file=sys.stderr)  # files that VACUUM took away
-        time.sleep(PAUSE_S)
+        time.sleep(PAUSE_S + time.monotonic() - began)
     print(writer.commits, flush=True)
 
 

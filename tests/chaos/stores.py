@@ -1,8 +1,6 @@
 """The stores that can be killed and started again on the same port with the same data."""
 
 import json
-import os
-import signal
 import subprocess
 import sys
 import time
@@ -37,7 +35,9 @@ class Lite:
         self.port = _port(uri)
 
     def kill(self) -> None:
-        os.kill(json.loads((self._folder / ENDPOINT).read_text())["pid"], signal.SIGKILL)
+        process = psutil.Process(json.loads((self._folder / ENDPOINT).read_text())["pid"])
+        process.kill()
+        process.wait()  # one that is still dying holds its lock, and would be taken for alive by `start`
 
     def start(self) -> None:
         self.port = _port(ensure_server(self._folder))

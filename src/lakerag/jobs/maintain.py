@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Iterable
+from contextlib import ExitStack
 from datetime import datetime, timezone
 
 import click
@@ -87,12 +88,13 @@ def maintain_staged(job: Job, keep_hours: int) -> dict[str, dict[str, int]]:
     """
     job.catalog.ensure((GOLD_STAGED,))
     name, lease_s = lease_name(job.settings.store.alias), job.settings.sync.lease_s
-    try:
-        with Lease(job.catalog, name, job.run_id, lease_s):
-            return maintain(job, (GOLD_STAGED,), keep_hours)
-    except TransientError:
-        job.console.print(f"{GOLD_STAGED.name} is left alone: a rebuild is under way")
-        return {}
+    with ExitStack() as held:
+        try:
+            held.enter_context(Lease(job.catalog, name, job.run_id, lease_s))
+        except TransientError:
+            job.console.print(f"{GOLD_STAGED.name} is left alone: a rebuild is under way")
+            return {}
+        return maintain(job, (GOLD_STAGED,), keep_hours)
 
 
 def retain(catalog: Catalog, table: Table, hours: int) -> None:

@@ -98,7 +98,13 @@ class Sync:
                     healed = str(error)
             if healed:
                 self._heal(target, healed, lease)
-                self._drain(self._target(), lease)
+                try:
+                    self._drain(self._target(), lease)
+                except PositionLostError as error:
+                    raise PositionLostError(
+                        f"{error} The index was compared and healed before, and gold has lost changes again since: "
+                        "sync again. If it stays so, find what vacuums gold_chunks or switches its change feed off."
+                    ) from error
             if not target.serving:
                 lease.check()
                 connect(self.address).point(self.place.alias, target.collection.name)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lakerag.errors import CollectionMissingError, MixedSpacesError
+from lakerag.errors import CollectionMissingError, MixedSpacesError, PositionLostError
 from lakerag.stores import Collection, connect
 from lakerag.stores.generations import switch
 from lakerag.stores.milvus.store import MilvusStore
@@ -108,6 +108,20 @@ def test_gold_of_another_embedding_space_never_gets_into_a_collection(catalog, a
     mended = sync("pure", "mended").catch_up()
     assert (mended.healed[:40], mended.upserted) == ("gold_chunks has vectors of toy/111111111", 1)
     assert indexed(address, "pure") == [("a", "text", ""), ("b", "own", "")]
+
+
+def test_a_position_that_is_lost_again_after_healing_says_what_to_look_for(catalog, address, sync, monkeypatch):
+    append(catalog, chunk("a", "text"))
+
+    def lose(*_):
+        raise PositionLostError("The change feed cannot be read on.")
+
+    monkeypatch.setattr(stream.Sync, "_drain", lose)
+    with pytest.raises(PositionLostError, match=r"cannot be read on\. The index was compared .* find what vacuums"):
+        sync("unlucky").catch_up()
+    monkeypatch.undo()
+    assert sync("unlucky", "2").catch_up().healed == ""
+    assert indexed(address, "unlucky") == [("a", "text", "")]
 
 
 def test_an_alias_that_moved_before_the_lease_was_taken_is_followed(catalog, address, sync, monkeypatch):
